@@ -1,0 +1,48 @@
+"""XenStore keys of xenkbd and the states of xenbus (kbdif.h and xenbus.h, Xen's public headers)."""
+
+from enum import IntEnum
+
+
+class XenbusState(IntEnum):
+    """The key `state` at either end (xen/io/xenbus.h)."""
+
+    UNKNOWN = 0
+    INITIALISING = 1
+    INIT_WAIT = 2
+    INITIALISED = 3
+    CONNECTED = 4
+    CLOSING = 5
+    CLOSED = 6
+    RECONFIGURING = 7
+    RECONFIGURED = 8
+
+    @classmethod
+    def parse(cls, text: str | None) -> "XenbusState":
+        """The state that a node's text means; anything else, as no text at all, is UNKNOWN."""
+        try:
+            return cls(int(text or ""))
+        except ValueError:
+            return cls.UNKNOWN
+
+    def __str__(self) -> str:
+        return f"{self.value} ({self.name.title().replace('_', '')})"
+
+
+STATE = "state"
+
+# The frontend's directory, device/vkbd/N: where its other end is,
+BACKEND = "backend"
+BACKEND_ID = "backend-id"
+# what it shares,
+PAGE_REF = "page-ref"
+PAGE_GREF = "page-gref"
+EVENT_CHANNEL = "event-channel"
+# and what it asks for.
+REQUEST_ABS_POINTER = "request-abs-pointer"
+REQUEST_RAW_POINTER = "request-raw-pointer"
+
+# The backend's directory: what it offers, and the screen its pixels are of.
+FEATURE_ABS_POINTER = "feature-abs-pointer"
+FEATURE_RAW_POINTER = "feature-raw-pointer"
+WIDTH = "width"
+HEIGHT = "height"

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See pump.h. The backend is not trusted: its producer index is checked, an entry is copied before
+ * it is looked at, our consumer index is never read back from the page.
+ */
+#define _GNU_SOURCE
+#include "pump.h"
+
+#include <errno.h>
+#include <linux/input.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef uint16_t domid_t; /* the kernel's header leaves it to Xen's */
+#include <xen/evtchn.h>
+
+enum {
+    SLOT_WORDS = KBDIF_ENTRY_SIZE / 4,
+    RAW_MAX = 0x7fff,
+    /* The largest value whose low bit is to spare. */
+    AXIS_LAST = AXIS_MAX - 1,
+    /* What a HID wheel can say in one report (a signed byte). */
+    WHEEL_MAX = 127,
+    FRAME_EVENTS = 3 + 8 + 1,
+    /* A backend that fires the channel without bringing anything is heard once a millisecond after
+     * so many times in a row. A few are normal: an entry is often drained before its own event. */
+    QUIET_WAKEUPS_MAX = 64,
+    QUIET_PAUSE_NS = 1000000
+};
+
+/* ---- coordinates ---- */
+
+int32_t axis_from_raw(int32_t raw)
+{
+    if (raw < -2)
+        return 0;
+    if (raw > (AXIS_LAST - 4) / 2)
+        return AXIS_LAST;
+    return 2 * raw + 4;
+}
+
+int32_t axis_from_pixel(int32_t pixel, uint32_t size)
+{
+    int64_t last = (int64_t)size - 1;
+    int64_t p = pixel < 0 ? 0 : pixel > last ? last : pixel;
+
+    return (int32_t)((2 * p + 1) * (AXIS_MAX + 1) / (2 * (int64_t)size));
+}
+
+int32_t pixel_from_axis(int32_t axis, uint32_t size)
+{
+    return (int32_t)((int64_t)axis * size / (AXIS_MAX + 1));
+}
+
+static bool same_place(int32_t a, int32_t b)
+{
+    return ((a ^ b) & ~1) == 0;
+}
+
+/* evdev drops a value equal to the last one; the low bit of an axis is kept free to tell them apart. */
+static int32_t told_apart(int32_t value, int32_t last)
+{
+    return value == last ? value ^ 1 : value;
+}
+
+/* ---- bitmaps of key codes ---- */
+
+static bool has(const uint8_t *bitmap, uint32_t code)
+{
+    return code < KEY_BITMAP_BYTES * 8 && (bitmap[code / 8] >> (code % 8) & 1);
+}
+
+static void put(uint8_t *bitmap, uint32_t code, bool on)
+{
+    if (on)
+        bitmap[code / 8] |= (uint8_t)(1u << (code % 8));
+    else
+        bitmap[code / 8] &= (uint8_t) ~(1u << (code % 8));
+}
+
+/* ---- one write of whole frames ---- */
+
+struct batch {
+    struct input_event event[BATCH_EVENTS];
+    int count;
+    int frames;
+    int fd;
+    int motion_at;             /* where the last frame begins if it is motion-only, else -1 */
+    int32_t before_x, before_y; /* p->x and p->y before that frame */
+    bool placed;               /* p->x and p->y were sent in this batch */
+};
+
+static void batch_begin(struct batch *b)
+{
+    b->count = b->frames = 0;
+    b->fd = -1;
+    b->motion_at = -1;
+    b->placed = false;
+}
+
+static int batch_flush(struct pump *p, struct batch *b)
+{
+    const char *at = (const char *)b->event;
+    size_t left = (size_t)b->count * sizeof b->event[0];
+
+    while (left) {
+        ssize_t n = write(b->fd, at, left);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            p->failed_fd = b->fd;
+            return n < 0 ? -errno : -EIO;
+        }
+        at += n;
+        left -= (size_t)n;
+        p->counters.writes++;
+    }
+    p->counters.events += (uint64_t)b->count;
+    p->counters.frames += (uint64_t)b->frames;
+    b->count = b->frames = 0;
+    b->motion_at = -1;
+    return 0;
+}
+
+/* Make room for a frame; events of two devices keep the order the backend gave them. */
+static int batch_frame(struct pump *p, struct batch *b, int fd)
+{
+    int rc = 0;
+
+    if (b->count && (b->fd != fd || b->count + FRAME_EVENTS > BATCH_EVENTS))
+        rc = batch_flush(p, b);
+    b->fd = fd;
+    b->frames++;
+    return rc;
+}
+
+static void batch_event(struct batch *b, uint16_t type, uint16_t code, int32_t value)
+{
+    struct input_event *e = &b->event[b->count++];
+
+    memset(e, 0, sizeof *e);
+    e->type = type;
+    e->code = code;
+    e->value = value;
+}
+
+/* ---- frames ---- */
+
+struct place {
+    bool known;
+    int32_t x, y;
+};
+
+/* A frame of the tablet: the position first, then the buttons that waited for it, then the wheel. */
+static int pointer_frame(struct pump *p, struct batch *b, struct place to, int32_t wheel)
+{
+    bool moves = to.known && !(b->placed && same_place(to.x, p->x) && same_place(to.y, p->y));
+    bool motion_only = !p->pending_count && !wheel;
+    int rc;
+
+    if (motion_only && !moves) {
+        p->counters.merged++;
+        return 0;
+    }
+    if (motion_only && b->motion_at >= 0) {
+        b->count = b->motion_at;
+        b->frames--;
+        p->x = b->before_x;
+        p->y = b->before_y;
+        p->counters.merged++;
+    }
+    rc = batch_frame(p, b, p->tablet_fd);
+    if (rc)
+        return rc;
+    if (motion_only) {
+        b->motion_at = b->count;
+        b->before_x = p->x;
+        b->before_y = p->y;
+    } else {
+        b->motion_at = -1;
+    }
+    if (moves) {
+        p->x = told_apart(to.x, p->x);
+        p->y = told_apart(to.y, p->y);
+        b->placed = true;
+        batch_event(b, EV_ABS, ABS_X, p->x);
+        batch_event(b, EV_ABS, ABS_Y, p->y);
+    }
+    for (uint32_t i = 0; i < p->pending_count; i++)
+        batch_event(b, EV_KEY, p->pending[i].code, p->pending[i].pressed);
+    p->pending_count = 0;
+    p->grace_ends = 0;
+    if (wheel)
+        batch_event(b, EV_REL, REL_WHEEL, wheel);
+    batch_event(b, EV_SYN, SYN_REPORT, 0);
+    return 0;
+}
+
+/* Buttons that no position came for: they count where the pointer is. */
+static int pending_frame(struct pump *p, struct batch *b)
+{
+    if (!p->pending_count)
+        return 0;
+    p->counters.alone++;
+    return pointer_frame(p, b, (struct place){.known = false}, 0);
+}
+
+static int key_frame(struct pump *p, struct batch *b, int fd, uint16_t code, int32_t value)
+{
+    int rc = batch_frame(p, b, fd);
+
+    if (rc)
+        return rc;
+    b->motion_at = -1;
+    batch_event(b, EV_KEY, code, value);
+    batch_event(b, EV_SYN, SYN_REPORT, 0);
+    return 0;
+}
+
+/* ---- entries ---- */
+
+static int32_t wheel_of(struct pump *p, int32_t rel_z)
+{
+    if (rel_z >= -WHEEL_MAX && rel_z <= WHEEL_MAX)
+        return -rel_z;
+    p->counters.clamped++;
+    return rel_z < 0 ? WHEEL_MAX : -WHEEL_MAX;
+}
+
+static bool outside(struct pump *p, int32_t x, int32_t y)
+{
+    if (p->raw)
+        return x < 0 || x > RAW_MAX || y < 0 || y > RAW_MAX;
+    return x < 0 || y < 0 || (uint32_t)x >= p->width || (uint32_t)y >= p->height;
+}
+
+static int position_entry(struct pump *p, struct batch *b, int32_t x, int32_t y, int32_t rel_z)
+{
+    struct place to = {.known = true};
+
+    p->counters.positions++;
+    if (p->raw) {
+        to.x = axis_from_raw(x);
+        to.y = axis_from_raw(y);
+    } else if (p->width && p->height) {
+        to.x = axis_from_pixel(x, p->width);
+        to.y = axis_from_pixel(y, p->height);
+    } else {
+        to.known = false;
+        p->counters.ignored++;
+    }
+    if (to.known && outside(p, x, y))
+        p->counters.clamped++;
+    return pointer_frame(p, b, to, wheel_of(p, rel_z));
+}
+
+static int32_t moved(int32_t axis, int32_t by, uint32_t size)
+{
+    int64_t to = (int64_t)pixel_from_axis(axis < 0 ? AXIS_MAX / 2 : axis, size) + by;
+
+    return axis_from_pixel(to < 0 ? 0 : to > INT32_MAX ? INT32_MAX : (int32_t)to, size);
+}
+
+/* A backend that speaks relatively: so many pixels from where the tablet is. */
+static int motion_entry(struct pump *p, struct batch *b, int32_t dx, int32_t dy, int32_t rel_z)
+{
+    struct place to = {.known = (dx || dy) && p->width && p->height};
+
+    p->counters.motions++;
+    if (to.known) {
+        to.x = moved(p->x, dx, p->width);
+        to.y = moved(p->y, dy, p->height);
+    } else if (dx || dy) {
+        p->counters.ignored++;
+    }
+    return pointer_frame(p, b, to, wheel_of(p, rel_z));
+}
+
+static int button_entry(struct pump *p, struct batch *b, uint16_t code, bool pressed)
+{
+    int rc = 0;
+
+    if (has(p->down, code) == pressed)
+        return 0;
+    for (uint32_t i = 0; i < p->pending_count && !rc; i++)
+        if (p->pending[i].code == code)
+            rc = pending_frame(p, b);
+    if (!rc && p->pending_count == sizeof p->pending / sizeof p->pending[0])
+        rc = pending_frame(p, b);
+    p->pending[p->pending_count++] = (struct pump_button){code, pressed};
+    put(p->down, code, pressed);
+    b->motion_at = -1;
+    return rc;
+}
+
+static int key_entry(struct pump *p, struct batch *b, uint32_t code, bool pressed)
+{
+    bool held = has(p->down, code);
+    int rc;
+
+    p->counters.keys++;
+    if (has(p->tablet_keys, code))
+        return button_entry(p, b, (uint16_t)code, pressed);
+    if (!has(p->keyboard_keys, code)) {
+        p->counters.refused++;
+        return 0;
+    }
+    rc = pending_frame(p, b);
+    if (rc || (!pressed && !held))
+        return rc;
+    put(p->down, code, pressed);
+    /* A press of what is down is the viewer's own repeat: 2 in evdev's terms. */
+    return key_frame(p, b, p->keyboard_fd, (uint16_t)code, pressed ? 1 + held : 0);
+}
+
+static int entry(struct pump *p, struct batch *b, const uint32_t *slot)
+{
+    const uint8_t *byte = (const uint8_t *)slot;
+
+    p->counters.entries++;
+    switch (byte[0]) {
+    case KBDIF_TYPE_POS:
+        return position_entry(p, b, (int32_t)slot[1], (int32_t)slot[2], (int32_t)slot[3]);
+    case KBDIF_TYPE_MOTION:
+        return motion_entry(p, b, (int32_t)slot[1], (int32_t)slot[2], (int32_t)slot[3]);
+    case KBDIF_TYPE_KEY:
+        return key_entry(p, b, slot[1], byte[1] != 0);
+    default:
+        p->counters.ignored++;
+        return 0;
+    }
+}
+
+/* ---- the ring ---- */
+
+static uint32_t *word(struct pump *p, uint32_t offset)
+{
+    return (uint32_t *)(void *)(p->page + offset);
+}
+
+static void take(struct pump *p, uint32_t index, uint32_t *slot)
+{
+    const uint32_t *from =
+        word(p, KBDIF_RING_OFFSET + index % KBDIF_RING_LENGTH * KBDIF_ENTRY_SIZE);
+
+    for (int i = 0; i < SLOT_WORDS; i++)
+        slot[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+}
+
+/* Give the slots back and say so, as xen-kbdfront does; a backend may wait for room. */
+static void consumed(struct pump *p, uint32_t prod)
+{
+    struct ioctl_evtchn_notify notify = {.port = p->channel_port};
+
+    p->cons = prod;
+    __atomic_store_n(word(p, KBDIF_IN_CONS), prod, __ATOMIC_RELEASE);
+    if (p->channel_port)
+        (void)ioctl(p->channel_fd, IOCTL_EVTCHN_NOTIFY, &notify);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+int pump_drain(struct pump *p)
+{
+    uint32_t slots[KBDIF_RING_LENGTH][SLOT_WORDS];
+    uint32_t prod = __atomic_load_n(word(p, KBDIF_IN_PROD), __ATOMIC_ACQUIRE);
+    uint32_t count = prod - p->cons;
+    struct batch b;
+    int rc = 0;
+
+    if (!count)
+        return 0;
+    if (count > KBDIF_RING_LENGTH) {
+        p->counters.overruns++;
+        consumed(p, prod);
+        return pump_release(p);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        take(p, p->cons + i, slots[i]);
+    consumed(p, prod);
+
+    batch_begin(&b);
+    for (uint32_t i = 0; i < count && !rc; i++)
+        rc = entry(p, &b, slots[i]);
+    if (!rc)
+        rc = batch_flush(p, &b);
+    if (rc)
+        return rc;
+    if (p->pending_count && !p->grace_ends)
+        p->grace_ends = now_ns() + p->grace_ns;
+    if (p->tick_ns && !p->tick_ends)
+        p->tick_ends = now_ns() + p->tick_ns;
+    return (int)count;
+}
+
+int pump_release(struct pump *p)
+{
+    struct batch b;
+    int rc;
+
+    batch_begin(&b);
+    rc = pending_frame(p, &b);
+    for (uint32_t code = 0; code < KEY_BITMAP_BYTES * 8 && !rc; code++)
+        if (has(p->down, code))
+            rc = key_frame(p, &b, has(p->tablet_keys, code) ? p->tablet_fd : p->keyboard_fd,
+                           (uint16_t)code, 0);
+    memset(p->down, 0, sizeof p->down);
+    return rc ? rc : batch_flush(p, &b);
+}
+
+void pump_init(struct pump *p, uint32_t cons)
+{
+    memset(&p->counters, 0, sizeof p->counters);
+    memset(p->down, 0, sizeof p->down);
+    p->cons = cons;
+    p->x = p->y = -1;
+    p->failed_fd = -1;
+    p->pending_count = p->quiet_wakeups = 0;
+    p->grace_ends = p->tick_ends = p->pause_ends = 0;
+}
+
+/* ---- waiting ---- */
+
+/* Ports that fired may fire again once they are written back. */
+static int unmask(struct pump *p, const uint32_t *ports, ssize_t bytes)
+{
+    if (write(p->channel_fd, ports, (size_t)bytes) == bytes)
+        return 0;
+    p->failed_fd = p->channel_fd;
+    return -errno;
+}
+
+static int heard(struct pump *p)
+{
+    uint32_t ports[16];
+    ssize_t n = read(p->channel_fd, ports, sizeof ports);
+    int rc;
+
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return 0;
+    if (n <= 0) {
+        p->failed_fd = p->channel_fd;
+        return n < 0 ? -errno : -EPIPE;
+    }
+    p->counters.wakeups++;
+    if (p->quiet_wakeups >= QUIET_WAKEUPS_MAX)
+        p->pause_ends = now_ns() + QUIET_PAUSE_NS;
+    /* Before the drain: what comes after its look at the index then fires anew. */
+    rc = unmask(p, ports, n);
+    if (!rc)
+        rc = pump_drain(p);
+    if (rc >= 0)
+        p->quiet_wakeups = rc ? 0 : p->quiet_wakeups + 1;
+    return rc;
+}
+
+/* The last look, then the buttons that nobody placed. */
+static int grace_over(struct pump *p)
+{
+    struct batch b;
+    int rc = pump_drain(p);
+
+    if (rc < 0 || !p->pending_count)
+        return rc;
+    batch_begin(&b);
+    rc = pending_frame(p, &b);
+    return rc ? rc : batch_flush(p, &b);
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return !a ? b : !b ? a : a < b ? a : b;
+}
+
+static int wait_until(struct pollfd *fds, int count, uint64_t end)
+{
+    uint64_t now = now_ns();
+    uint64_t left = end > now ? end - now : 0;
+    struct timespec t = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
+    int n = ppoll(fds, (nfds_t)count, end ? &t : NULL, NULL);
+
+    if (n < 0 && errno == EINTR) {
+        for (int i = 0; i < count; i++)
+            fds[i].revents = 0;
+        return 0;
+    }
+    return n < 0 ? -errno : n;
+}
+
+static bool over(uint64_t *end)
+{
+    if (!*end || now_ns() < *end)
+        return false;
+    *end = 0;
+    return true;
+}
+
+int pump_wait(struct pump *p, const int *control, int count)
+{
+    struct pollfd fds[1 + PUMP_CONTROL_MAX];
+    int ready = 0;
+    int rc;
+
+    if (count < 0 || count > PUMP_CONTROL_MAX)
+        return -EINVAL;
+    for (int i = 0; i < count; i++)
+        fds[1 + i] = (struct pollfd){.fd = control[i], .events = POLLIN};
+    rc = pump_drain(p);
+    while (rc >= 0) {
+        fds[0] = (struct pollfd){.fd = p->pause_ends ? -1 : p->channel_fd, .events = POLLIN};
+        rc = wait_until(fds, 1 + count, sooner(p->pause_ends, sooner(p->grace_ends, p->tick_ends)));
+        if (rc >= 0 && fds[0].revents)
+            rc = heard(p);
+        if (rc >= 0 && over(&p->pause_ends))
+            rc = pump_drain(p);
+        if (rc >= 0 && over(&p->grace_ends))
+            rc = grace_over(p);
+        if (rc < 0)
+            return rc;
+        for (int i = 0; i < count; i++)
+            if (fds[1 + i].revents)
+                ready |= 1 << i;
+        if (over(&p->tick_ends))
+            ready |= PUMP_TICK;
+        if (ready)
+            return ready;
+    }
+    return rc;
+}
