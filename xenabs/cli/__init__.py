@@ -1,0 +1,35 @@
+"""The command line: one file for each command, with arguments, one call, and words for people."""
+
+import sys
+
+import click
+
+from xenabs import __version__
+from xenabs.cli.release import release
+from xenabs.cli.run import run
+from xenabs.cli.status import status
+from xenabs.errors import XenabsError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Put the pointer of a Xen guest on the pixel the VNC client named.
+
+    xenabs reads the absolute pointer and the keyboard that the host sends over Xen's vkbd device
+    and gives them to the guest as a virtual tablet and keyboard.
+    """
+
+
+cli.add_command(run)
+cli.add_command(status)
+cli.add_command(release)
+
+
+def main() -> None:
+    """Run the command line; what a person can mend is one sentence, and exit code 1."""
+    try:
+        cli(prog_name="xenabs")
+    except XenabsError as error:
+        click.echo(f"xenabs: {error}", err=True)
+        sys.exit(1)

@@ -24,9 +24,17 @@ class XenbusState(IntEnum):
         except ValueError:
             return cls.UNKNOWN
 
-    def __str__(self) -> str:
-        return f"{self.value} ({self.name.title().replace('_', '')})"
+    @property
+    def title(self) -> str:
+        """The state's name as Xen writes it ("InitWait")."""
+        return "".join(word.capitalize() for word in self.name.split("_"))
 
+    def __str__(self) -> str:
+        return f"{self.value} ({self.title})"
+
+
+LETTING_GO = (XenbusState.CLOSING, XenbusState.CLOSED)
+"""The backend's states in which it does not use what the frontend shares."""
 
 STATE = "state"
 

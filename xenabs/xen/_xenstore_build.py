@@ -14,8 +14,6 @@ ffibuilder.cdef(
 
     struct xs_handle *xs_open(unsigned long flags);
     void xs_close(struct xs_handle *xsh);
-    char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path,
-                        unsigned int *num);
     void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *len);
     bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path, const void *data,
                   unsigned int len);

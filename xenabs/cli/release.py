@@ -1,0 +1,18 @@
+"""xenabs release"""
+
+import click
+
+from xenabs import daemon
+from xenabs.xen import bus
+
+
+@click.command()
+@click.argument("device", required=False)
+def release(device: str | None) -> None:
+    """Give DEVICE back to the kernel's driver.
+
+    Ends the xenabs that has the device, if one does. Without DEVICE it is the only vkbd there is.
+    """
+    found = bus.find(device)
+    daemon.release(found)
+    click.echo(f"{found.name} is the kernel driver's.")

@@ -1,0 +1,208 @@
+"""The source "ring": we are vkbd's frontend.
+
+The handshake is a state machine over both ends' xenbus states. `step` looks at them, does what is
+due, and is called again after each change of either directory:
+
+    backend                  IDLE                OFFERED             CONNECTED
+    Unknown, Initialising    frontend 1          wait                pause, back to OFFERED
+    InitWait                 offer, frontend 3   wait                pause, back to OFFERED
+    Initialised              frontend 5          wait                pause, back to OFFERED
+    Connected                frontend 5          frontend 4, pump    pump
+    Closing                  frontend 6          withdraw, 6         withdraw, 6
+    Closed                   frontend 1          withdraw, 6         withdraw, 6
+
+IDLE under a connected backend is what a frontend that died leaves: the connection is closed first.
+A backend that falls back from Connected without closing was restarted. It finds the same page and
+event channel again: what is offered is withdrawn at Closing and Closed only, since until then a
+backend may still write to the page.
+"""
+
+import logging
+import select
+from collections.abc import Callable, Sequence
+from enum import Enum
+
+from xenabs.geometry import DEFAULT_SCREEN, framebuffer_size
+from xenabs.kbdif import nodes
+from xenabs.kbdif.nodes import LETTING_GO, XenbusState
+from xenabs.kbdif.ring import Output, Ring, Wakeup
+from xenabs.sources.share import Shared
+from xenabs.xen.xenbus import Frontend
+
+log = logging.getLogger(__name__)
+
+
+SCREEN_LIMIT = 1 << 16
+"""RFB, and with it every viewer, tells sizes in 16 bits."""
+
+
+class Phase(Enum):
+    """Where the handshake is."""
+
+    IDLE = "idle"
+    OFFERED = "offered"
+    CONNECTED = "connected"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+class RingSource:
+    """One vkbd's ring, connected whenever its backend is there.
+
+    `share` makes what is shared with a backend's domain. `tick` is in seconds, as `Ring` takes it.
+    """
+
+    def __init__(
+        self,
+        frontend: Frontend,
+        tablet: Output,
+        keyboard: Output,
+        share: Callable[[int], Shared],
+        *,
+        tick: float = 0.0,
+    ) -> None:
+        self.frontend = frontend
+        self.phase = Phase.IDLE
+        self.raw = False
+        self.screen: tuple[int, int] | None = None
+        self.connections = 0
+        self._outputs = (tablet, keyboard)
+        self._tick = tick
+        self._make_share = share
+        self._share: Shared | None = None
+        self._ring: Ring | None = None
+        self._past: dict[str, int] = {}
+
+    @property
+    def released(self) -> bool:
+        """Nothing of ours is shared any more."""
+        return self._share is None
+
+    def wait(self, control: Sequence[int]) -> Wakeup:
+        """Translate events while connected; until a descriptor of `control` is ready or a tick.
+
+        Raises OSError when the event channel or a device fails.
+        """
+        if self._ring is not None and self.phase is Phase.CONNECTED:
+            return self._ring.wait(control)
+        return Wakeup(tuple(select.select(control, [], [])[0]), tick=False)
+
+    def counters(self) -> dict[str, int]:
+        """What the pump did, over all connections."""
+        now = self._ring.counters() if self._ring else {}
+        return {name: self._past.get(name, 0) + now.get(name, 0) for name in {**self._past, **now}}
+
+    def step(self) -> None:
+        """Do what the two ends' states ask for.
+
+        Raises XenabsError if there can be no page or event channel, OSError if XenStore refuses.
+        """
+        while self._move(self.frontend.backend_state()):
+            pass
+
+    def close(self) -> None:
+        """Begin to close; `step` goes on until the phase is CLOSED."""
+        self._pause()
+        if self.phase is not Phase.CLOSED:
+            self.phase = Phase.CLOSING
+            if self.frontend.backend_state() not in LETTING_GO:
+                self.frontend.set_state(XenbusState.CLOSING)
+
+    def _move(self, backend: XenbusState) -> bool:
+        """One step; whether another may be due without a change at the other end."""
+        match self.phase:
+            case Phase.IDLE:
+                return self._approach(backend)
+            case Phase.OFFERED if backend is XenbusState.CONNECTED:
+                self._connect()
+            case Phase.CONNECTED if backend not in (XenbusState.CONNECTED, *LETTING_GO):
+                log.info("the backend is back at %s without closing: it was restarted", backend)
+                self._pause()
+                self.phase = Phase.OFFERED
+            case Phase.OFFERED | Phase.CONNECTED if backend in LETTING_GO:
+                log.info("the backend closes")
+                self._withdraw()
+                self.frontend.set_state(XenbusState.CLOSED)
+                self.phase = Phase.IDLE
+            case Phase.CLOSING if backend in LETTING_GO:
+                self._withdraw()
+                self.frontend.set_state(XenbusState.CLOSED)
+                if backend is XenbusState.CLOSED:
+                    self.phase = Phase.CLOSED
+        return False
+
+    def _approach(self, backend: XenbusState) -> bool:
+        match backend:
+            case XenbusState.INIT_WAIT:
+                self._offer()
+                return True
+            case XenbusState.INITIALISED | XenbusState.CONNECTED:
+                log.info("the backend is at %s with somebody gone: closing that first", backend)
+                self.frontend.set_state(XenbusState.CLOSING)
+            case XenbusState.CLOSING:
+                self.frontend.set_state(XenbusState.CLOSED)
+            case _:
+                self.frontend.set_state(XenbusState.INITIALISING)
+        return False
+
+    def _offer(self) -> None:
+        absolute = self.frontend.offers(nodes.FEATURE_ABS_POINTER)
+        self.raw = absolute and self.frontend.offers(nodes.FEATURE_RAW_POINTER)
+        self._share = self._make_share(self.frontend.backend_id())
+        self.frontend.change(
+            {
+                **self._share.keys(),
+                nodes.REQUEST_ABS_POINTER: "1" if absolute else None,
+                nodes.REQUEST_RAW_POINTER: "1" if self.raw else None,
+            }
+        )
+        self.frontend.set_state(XenbusState.INITIALISED)
+        self.phase = Phase.OFFERED
+
+    def _connect(self) -> None:
+        assert self._share is not None
+        if self._ring is None:
+            self._ring = Ring(
+                self._share.page,
+                tablet=self._outputs[0],
+                keyboard=self._outputs[1],
+                channel_fd=self._share.channel_fd,
+                channel_port=self._share.channel_port,
+                tick=self._tick,
+            )
+        self.screen = self._find_screen()
+        if self.raw:
+            self._ring.speak_raw()
+        else:
+            self._ring.speak_pixels()
+        self._ring.set_screen(*(self.screen or DEFAULT_SCREEN))
+        self.frontend.set_state(XenbusState.CONNECTED)
+        self.phase = Phase.CONNECTED
+        self.connections += 1
+        log.info(
+            "connected to %s, %s coordinates",
+            self.frontend.backend_path(),
+            "raw" if self.raw else "pixel",
+        )
+
+    def _find_screen(self) -> tuple[int, int] | None:
+        told = [self.frontend.read_backend(key) for key in (nodes.WIDTH, nodes.HEIGHT)]
+        width, height = (int(text) if text and text.isdecimal() else 0 for text in told)
+        if 0 < width < SCREEN_LIMIT and 0 < height < SCREEN_LIMIT:
+            return width, height
+        return framebuffer_size()
+
+    def _pause(self) -> None:
+        """Nothing stays pressed while the backend is away."""
+        if self._ring is not None:
+            self._ring.release()
+
+    def _withdraw(self) -> None:
+        if self._ring is not None:
+            self._ring.release()
+            self._past = self.counters()
+            self._ring.close()
+            self._ring = None
+        if self._share is not None:
+            self._share.close()
+            self._share = None

@@ -1,0 +1,65 @@
+"""How the vkbd devices of this guest fare, for people and for programs."""
+
+import os
+from typing import Any
+
+from xenabs import __version__, rundir
+from xenabs.kbdif import nodes
+from xenabs.sources.ring import RingSource
+from xenabs.xen import bus
+from xenabs.xen.bus import Device
+
+FEATURES = (nodes.FEATURE_ABS_POINTER, nodes.FEATURE_RAW_POINTER)
+
+
+def of_daemon(device: Device, source: RingSource) -> dict[str, Any]:
+    """The state of a device that this process is the daemon of, ready for JSON."""
+    frontend = source.frontend
+    return {
+        "device": device.name,
+        "driver": "xenabs",
+        "pid": os.getpid(),
+        "version": __version__,
+        "source": "ring",
+        "why": "asked for by --source ring",
+        "frontend": {"path": frontend.path, "state": frontend.state().title},
+        "backend": {
+            "path": frontend.backend_path(),
+            "state": frontend.backend_state().title,
+            "features": [feature for feature in FEATURES if frontend.offers(feature)],
+        },
+        "coordinates": "raw" if source.raw else "pixels",
+        "screen": source.screen,
+        "connections": source.connections,
+        "counters": source.counters(),
+    }
+
+
+def known() -> list[dict[str, Any]]:
+    """The state of every vkbd device: of its daemon, or that it has none."""
+    states = []
+    for device in bus.devices():
+        running = rundir.DeviceLock(device.name).holder() is not None
+        state = rundir.read_state(device.name) if running else None
+        states.append(state or {"device": device.name, "driver": device.driver(), "source": None})
+    return states
+
+
+def describe(state: dict[str, Any]) -> list[str]:
+    """The lines that a person reads about one device."""
+    if state["source"] is None:
+        owner = f"the kernel's driver {state['driver']}" if state["driver"] else "nobody"
+        return [f"{state['device']}: {owner} has it; xenabs is not running"]
+    counters = ", ".join(f"{count} {name}" for name, count in state["counters"].items() if count)
+    screen = "{} x {} pixels".format(*state["screen"]) if state["screen"] else "of unknown size"
+    backend = state["backend"]
+    return [
+        f"{state['device']}: xenabs {state['version']}, process {state['pid']}",
+        f"  source       {state['source']} ({state['why']})",
+        f"  backend      {backend['state']}, {backend['path']}",
+        f"  features     {', '.join(backend['features']) or 'none'}",
+        f"  frontend     {state['frontend']['state']}, {state['frontend']['path']}",
+        f"  coordinates  {state['coordinates']}, screen {screen}",
+        f"  connections  {state['connections']}",
+        f"  counters     {counters or 'nothing yet'}",
+    ]

@@ -1,0 +1,38 @@
+"""A page granted to another domain, through /dev/xen/gntalloc (ioctl of xen/gntalloc.h)."""
+
+import fcntl
+import mmap
+import os
+import struct
+
+from xenabs.errors import XenabsError
+from xenabs.kbdif.ring import PAGE_SIZE
+
+NODE = "/dev/xen/gntalloc"
+IOCTL_ALLOC_GREF = 0x184705
+"""_IOC(_IOC_NONE, 'G', 5, 24) with the struct below."""
+ALLOC_GREF = struct.Struct("HHIQII")
+"""u16 domain, u16 flags, u32 count; answers u64 offset to map at, u32 grant reference (padded)."""
+FLAG_WRITABLE = 1
+
+
+class Grant:
+    """One zeroed page that `domain` may map and write to; `page` is our own mapping of it."""
+
+    def __init__(self, domain: int) -> None:
+        """Allocate, grant and map. Raises XenabsError without the module or the right."""
+        try:
+            self.fd = os.open(NODE, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise XenabsError(f"{NODE} is missing: modprobe xen-gntalloc") from error
+        except PermissionError as error:
+            raise XenabsError(f"{NODE} is open to root only: run xenabs as root") from error
+        request = bytearray(ALLOC_GREF.pack(domain, FLAG_WRITABLE, 1, 0, 0, 0))
+        fcntl.ioctl(self.fd, IOCTL_ALLOC_GREF, request)
+        *_, offset, self.reference, _ = ALLOC_GREF.unpack(request)
+        self.page = mmap.mmap(self.fd, PAGE_SIZE, offset=offset)
+
+    def close(self) -> None:
+        """Give the page back to the kernel. Only when the other domain has let go of it."""
+        self.page.close()
+        os.close(self.fd)

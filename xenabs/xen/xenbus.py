@@ -1,0 +1,65 @@
+"""One device's two ends in XenStore, as its frontend sees them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from xenabs.kbdif import nodes
+from xenabs.kbdif.nodes import XenbusState
+
+
+class StoreLike(Protocol):
+    """What a frontend asks of XenStore (see `xenabs.xen.store.Store`)."""
+
+    def read(self, path: str) -> str | None: ...
+    def write(self, path: str, text: str) -> None: ...
+    def change(self, changes: dict[str, str | None]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Frontend:
+    """The frontend's directory `path` ("device/vkbd/0") and, through it, the backend's."""
+
+    store: StoreLike
+    path: str
+
+    def read(self, key: str) -> str | None:
+        """The text of one of the frontend's keys, None without."""
+        return self.store.read(f"{self.path}/{key}")
+
+    def change(self, changes: dict[str, str | None]) -> None:
+        """Set the frontend's keys, or remove those given as None, in one transaction."""
+        self.store.change({f"{self.path}/{key}": text for key, text in changes.items()})
+
+    def state(self) -> XenbusState:
+        """The frontend's own state."""
+        return XenbusState.parse(self.read(nodes.STATE))
+
+    def set_state(self, state: XenbusState) -> None:
+        """Set the frontend's state, unless it has it."""
+        if self.state() != state:
+            self.store.write(f"{self.path}/{nodes.STATE}", str(state.value))
+
+    def backend_path(self) -> str | None:
+        """The backend's directory, None when the device is gone."""
+        return self.read(nodes.BACKEND)
+
+    def backend_id(self) -> int:
+        """The number of the backend's domain, 0 (the host) where none is told."""
+        text = self.read(nodes.BACKEND_ID)
+        return int(text) if text and text.isdecimal() else 0
+
+    def backend_state(self) -> XenbusState:
+        """The backend's state; UNKNOWN when its directory is gone or not ours to read."""
+        return XenbusState.parse(self.read_backend(nodes.STATE))
+
+    def read_backend(self, key: str) -> str | None:
+        """The text of one of the backend's keys; None without, or when it is not ours to read."""
+        path = self.backend_path()
+        try:
+            return self.store.read(f"{path}/{key}") if path else None
+        except PermissionError:
+            return None
+
+    def offers(self, feature: str) -> bool:
+        """Whether the backend's key `feature` says 1."""
+        return self.read_backend(feature) == "1"
