@@ -1,0 +1,217 @@
+"""The frontend's handshake against a backend that follows QEMU's rules, and against one that does
+not."""
+
+import os
+import struct
+
+import pytest
+from evdev import ecodes
+from hypothesis import given
+from hypothesis import strategies as st
+from qemu_double import BACKEND, FRONTEND, OFFERED, FakeShare, FakeStore, QemuBackend
+
+from xenabs.kbdif.nodes import XenbusState
+from xenabs.kbdif.ring import Output
+from xenabs.sources.ring import Phase, RingSource
+from xenabs.xen.xenbus import Frontend
+
+EVENT = struct.Struct("llHHi")
+
+
+class Guest:
+    """A frontend and its backend, stepped in turn until both rest."""
+
+    def __init__(self, features: dict[str, str] = OFFERED) -> None:
+        self.store = FakeStore()
+        self.backend = QemuBackend(self.store, features)
+        self.freed_at: list[str | None] = []
+        self.shares: list[FakeShare] = []
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        keys = Output(self._write, frozenset({ecodes.KEY_A}))
+        tablet = Output(self._write, frozenset({ecodes.BTN_LEFT}))
+        self.source = RingSource(
+            Frontend(self.store, FRONTEND), tablet, keys, share=self._new_share
+        )
+
+    def __del__(self) -> None:
+        os.close(self._read)
+        os.close(self._write)
+
+    def _new_share(self, domain: int) -> FakeShare:
+        assert domain == 0
+        self.shares.append(FakeShare(self.store, self.freed_at))
+        return self.shares[-1]
+
+    def rest(self) -> None:
+        """Both ends do what is due until neither has anything left."""
+        for _ in range(40):
+            before = len(self.store.log)
+            self.source.step()
+            self.backend.react()
+            if len(self.store.log) == before:
+                return
+        raise AssertionError(f"no rest: {self.store.log[-6:]}")
+
+    def states(self) -> tuple[str | None, str | None]:
+        return self.store.read(f"{FRONTEND}/state"), self.store.read(f"{BACKEND}/state")
+
+    def keys_seen(self) -> list[tuple[int, int]]:
+        try:
+            data = os.read(self._read, 65536)
+        except BlockingIOError:
+            return []
+        events = (EVENT.unpack_from(data, at) for at in range(0, len(data), EVENT.size))
+        return [(code, value) for _, _, kind, code, value in events if kind == ecodes.EV_KEY]
+
+
+@pytest.fixture
+def connected() -> Guest:
+    guest = Guest()
+    guest.backend.start()
+    guest.rest()
+    assert guest.states() == ("4", "4")
+    return guest
+
+
+def test_a_fresh_device_connects_with_absolute_raw_coordinates(connected: Guest) -> None:
+    assert connected.source.phase is Phase.CONNECTED
+    assert connected.source.raw
+    assert connected.store.read(f"{FRONTEND}/request-abs-pointer") == "1"
+    assert connected.store.read(f"{FRONTEND}/request-raw-pointer") == "1"
+
+
+def test_what_is_shared_stands_in_the_store_before_the_backend_is_called(connected: Guest) -> None:
+    log = connected.store.log
+    called = log.index((f"{FRONTEND}/state", "3"))
+    for key in ("page-ref", "page-gref", "event-channel"):
+        assert [path for path, _ in log[:called]].count(f"{FRONTEND}/{key}") == 1
+
+
+def test_nothing_is_requested_that_is_not_offered() -> None:
+    guest = Guest({"feature-abs-pointer": "1"})
+    guest.store.nodes[f"{FRONTEND}/request-raw-pointer"] = "1"  # left by somebody else
+    guest.backend.start()
+    guest.rest()
+    assert guest.states() == ("4", "4")
+    assert guest.store.read(f"{FRONTEND}/request-abs-pointer") == "1"
+    assert guest.store.read(f"{FRONTEND}/request-raw-pointer") is None
+    assert not guest.source.raw
+
+
+def test_features_are_read_when_the_backend_waits_and_not_before() -> None:
+    guest = Guest()
+    guest.store.nodes[f"{BACKEND}/feature-raw-pointer"] = "0"  # of a process long gone
+    guest.rest()
+    guest.backend.start()
+    guest.rest()
+    assert guest.source.raw
+
+
+def test_a_connection_that_a_dead_frontend_left_is_closed_first() -> None:
+    guest = Guest()
+    guest.backend.state = XenbusState.CONNECTED
+    guest.store.nodes[f"{FRONTEND}/state"] = guest.store.nodes[f"{BACKEND}/state"] = "4"
+    guest.rest()
+    assert guest.states() == ("4", "4")
+    assert guest.source.phase is Phase.CONNECTED
+    backend = [text for path, text in guest.store.log if path == f"{BACKEND}/state"]
+    assert backend == ["5", "6", "1", "2", "4"]
+
+
+def test_closing_ends_at_closed_on_both_ends_with_nothing_shared(connected: Guest) -> None:
+    connected.source.close()
+    connected.rest()
+    assert connected.source.phase is Phase.CLOSED
+    assert connected.source.released
+    assert connected.states() == ("6", "6")
+
+
+def test_a_backend_that_closes_and_comes_back_is_connected_anew(connected: Guest) -> None:
+    connected.backend.close()
+    connected.rest()
+    assert connected.states() == ("4", "4")
+    assert connected.source.connections == 2
+    assert connected.freed_at == ["5"]
+
+
+def test_a_backend_that_was_killed_finds_the_same_page_again(connected: Guest) -> None:
+    connected.backend.start()
+    connected.rest()
+    assert connected.states() == ("4", "4")
+    assert connected.source.connections == 2
+    assert len(connected.shares) == 1
+    assert connected.freed_at == []
+
+
+@pytest.mark.parametrize("end", ["closes", "killed", "we close"])
+def test_nothing_stays_pressed_when_the_connection_ends(connected: Guest, end: str) -> None:
+    connected.backend.press(connected.shares[0].page, ecodes.KEY_A)
+    connected.source._ring.drain()
+    assert connected.keys_seen() == [(ecodes.KEY_A, 1)]
+    match end:
+        case "closes":
+            connected.backend.close()
+        case "killed":
+            connected.backend.start()
+        case "we close":
+            connected.source.close()
+    connected.rest()
+    assert connected.keys_seen() == [(ecodes.KEY_A, 0)]
+
+
+def test_counters_go_on_over_a_reconnection(connected: Guest) -> None:
+    for _ in range(2):
+        connected.backend.press(connected.shares[-1].page, ecodes.KEY_A)
+        connected.source._ring.drain()
+        connected.backend.close()
+        connected.rest()
+    assert connected.source.counters()["keys"] == 2
+
+
+def test_a_backend_that_does_not_let_go_keeps_the_page(connected: Guest) -> None:
+    connected.backend.answers = False
+    connected.source.close()
+    connected.rest()
+    assert connected.source.phase is Phase.CLOSING
+    assert not connected.source.released
+    assert connected.freed_at == []
+    connected.backend.answers = True
+    connected.rest()
+    assert connected.source.released
+    assert connected.freed_at == ["5"]
+
+
+def test_the_screen_of_a_backend_that_tells_nonsense_is_the_framebuffers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("xenabs.sources.ring.framebuffer_size", lambda: (1280, 800))
+    guest = Guest({"feature-abs-pointer": "1", "width": "-5", "height": "99999999999"})
+    guest.backend.start()
+    guest.rest()
+    assert guest.source.screen == (1280, 800)
+
+
+def test_the_screen_is_the_one_the_backend_tells_of() -> None:
+    guest = Guest({"feature-abs-pointer": "1", "width": "1920", "height": "1080"})
+    guest.backend.start()
+    guest.rest()
+    assert guest.source.screen == (1920, 1080)
+
+
+STATES = st.sampled_from(["", "x", "-1", "99", *(str(state.value) for state in XenbusState)])
+
+
+@given(st.lists(st.one_of(STATES, st.just("close")), max_size=30))
+def test_whatever_the_backend_says_the_page_is_freed_only_when_it_lets_go(
+    script: list[str],
+) -> None:
+    guest = Guest()
+    for line in script:
+        if line == "close":
+            guest.source.close()
+        else:
+            guest.store.nodes[f"{BACKEND}/state"] = line
+        guest.source.step()
+        assert len(guest.shares) - len(guest.freed_at) <= 1
+    assert set(guest.freed_at) <= {"5", "6"}
