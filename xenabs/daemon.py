@@ -66,6 +66,10 @@ def run(device: Device) -> None:
         )
         try:
             _serve(device, store, source, stop)
+        except OSError as error:
+            raise XenabsError(
+                f"{device.name} can be served no longer ({error}): see dmesg, and start xenabs anew"
+            ) from error
         finally:
             _close(device, store, source)
             rundir.remove_state(device.name)

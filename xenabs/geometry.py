@@ -13,8 +13,8 @@ long as 5 < 65534 / W, that is for W <= 13106. Xorg's libinput driver scales by 
 65535 / 65536, which takes less than one axis value away: the 2 at the lower end cover it.
 
 **Pixels need the size**: a = floor((2p + 1) * 65534 / (2W)) is the middle of pixel p, at least
-65534 / (2W) - 1 from either end, which leaves both the low bit and the factor above room for every
-W <= 16383.
+65534 / (2W) - 1 from either end. The low bit and the factor above take one axis value each: there
+is room for every W <= 10922.
 """
 
 from pathlib import Path

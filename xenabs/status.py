@@ -1,18 +1,20 @@
 """How the vkbd devices of this guest fare, for people and for programs."""
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xenabs import __version__, rundir
 from xenabs.kbdif import nodes
-from xenabs.sources.ring import RingSource
 from xenabs.xen import bus
 from xenabs.xen.bus import Device
+
+if TYPE_CHECKING:
+    from xenabs.sources.ring import RingSource
 
 FEATURES = (nodes.FEATURE_ABS_POINTER, nodes.FEATURE_RAW_POINTER)
 
 
-def of_daemon(device: Device, source: RingSource) -> dict[str, Any]:
+def of_daemon(device: Device, source: "RingSource") -> dict[str, Any]:
     """The state of a device that this process is the daemon of, ready for JSON."""
     frontend = source.frontend
     return {

@@ -2,7 +2,6 @@
 
 import click
 
-from xenabs import daemon
 from xenabs.xen import bus
 
 
@@ -13,6 +12,9 @@ def release(device: str | None) -> None:
 
     Ends the xenabs that has the device, if one does. Without DEVICE it is the only vkbd there is.
     """
+    # Here, so that a command which only looks loads no uinput.
+    from xenabs import daemon
+
     found = bus.find(device)
     daemon.release(found)
     click.echo(f"{found.name} is the kernel driver's.")

@@ -4,7 +4,6 @@ import logging
 
 import click
 
-from xenabs import daemon
 from xenabs.xen import bus
 
 
@@ -25,6 +24,9 @@ def run(device: str | None, source: str, verbose: bool) -> None:
     Without DEVICE it is the only vkbd there is. SIGTERM and SIGINT close the connection; the device
     stays without a driver then, until xenabs runs again or `xenabs release` gives it back.
     """
+    # Here, so that a command which only looks loads no uinput.
+    from xenabs import daemon
+
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO, format="xenabs: %(message)s"
     )

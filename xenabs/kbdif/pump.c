@@ -164,7 +164,7 @@ static int pointer_frame(struct pump *p, struct batch *b, struct place to, int32
     int rc;
 
     if (motion_only && !moves) {
-        p->counters.merged++;
+        p->counters.merged += to.known;
         return 0;
     }
     if (motion_only && b->motion_at >= 0) {
@@ -292,10 +292,12 @@ static int button_entry(struct pump *p, struct batch *b, uint16_t code, bool pre
             rc = pending_frame(p, b);
     if (!rc && p->pending_count == sizeof p->pending / sizeof p->pending[0])
         rc = pending_frame(p, b);
+    if (rc)
+        return rc;
     p->pending[p->pending_count++] = (struct pump_button){code, pressed};
     put(p->down, code, pressed);
     b->motion_at = -1;
-    return rc;
+    return 0;
 }
 
 static int key_entry(struct pump *p, struct batch *b, uint32_t code, bool pressed)
@@ -371,6 +373,13 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* There is something new to tell of. */
+static void start_tick(struct pump *p)
+{
+    if (p->tick_ns && !p->tick_ends)
+        p->tick_ends = now_ns() + p->tick_ns;
+}
+
 int pump_drain(struct pump *p)
 {
     uint32_t slots[KBDIF_RING_LENGTH][SLOT_WORDS];
@@ -384,6 +393,7 @@ int pump_drain(struct pump *p)
     if (count > KBDIF_RING_LENGTH) {
         p->counters.overruns++;
         consumed(p, prod);
+        start_tick(p);
         return pump_release(p);
     }
     for (uint32_t i = 0; i < count; i++)
@@ -399,8 +409,7 @@ int pump_drain(struct pump *p)
         return rc;
     if (p->pending_count && !p->grace_ends)
         p->grace_ends = now_ns() + p->grace_ns;
-    if (p->tick_ns && !p->tick_ends)
-        p->tick_ends = now_ns() + p->tick_ns;
+    start_tick(p);
     return (int)count;
 }
 
@@ -465,14 +474,20 @@ static int heard(struct pump *p)
     return rc;
 }
 
-/* The last look, then the buttons that nobody placed. */
+static bool due(uint64_t end)
+{
+    return end && now_ns() >= end;
+}
+
+/* The last look, then the buttons that nobody placed; what the look itself brought still waits. */
 static int grace_over(struct pump *p)
 {
     struct batch b;
     int rc = pump_drain(p);
 
-    if (rc < 0 || !p->pending_count)
+    if (rc < 0 || !due(p->grace_ends))
         return rc;
+    p->grace_ends = 0;
     batch_begin(&b);
     rc = pending_frame(p, &b);
     return rc ? rc : batch_flush(p, &b);
@@ -500,7 +515,7 @@ static int wait_until(struct pollfd *fds, int count, uint64_t end)
 
 static bool over(uint64_t *end)
 {
-    if (!*end || now_ns() < *end)
+    if (!due(*end))
         return false;
     *end = 0;
     return true;
@@ -524,7 +539,7 @@ int pump_wait(struct pump *p, const int *control, int count)
             rc = heard(p);
         if (rc >= 0 && over(&p->pause_ends))
             rc = pump_drain(p);
-        if (rc >= 0 && over(&p->grace_ends))
+        if (rc >= 0 && due(p->grace_ends))
             rc = grace_over(p);
         if (rc < 0)
             return rc;

@@ -50,8 +50,8 @@ struct pump_counters {
     uint64_t ignored;   /* and of a type, or in a situation, that means nothing to us */
     uint64_t refused;   /* keys and buttons that no device of ours declares */
     uint64_t clamped;   /* positions and wheel steps outside their range */
-    uint64_t merged;    /* motion-only frames that a later one of the same batch replaced */
-    uint64_t alone;     /* button frames that no position followed within the grace */
+    uint64_t merged;    /* motions that led nowhere new or that a later one replaced */
+    uint64_t alone;     /* button frames without a position: none came in time */
     uint64_t overruns;  /* a producer index that cannot be: the ring was skipped */
     uint64_t frames;    /* written, */
     uint64_t events;    /* with so many events, SYN_REPORTs included, */

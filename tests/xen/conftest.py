@@ -1,0 +1,45 @@
+"""Real Xen: one boot for the whole run, and one guest for each module, as its WANTED says."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed import Bed, Guest
+from testbed.probe import Pointer
+from testbed.rfb import Rfb
+
+
+@pytest.fixture(scope="session")
+def bed() -> Iterator[Bed]:
+    with tempfile.TemporaryDirectory(prefix="xenabs-test-") as name, Bed(Path(name)) as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def guest(bed: Bed, request: pytest.FixtureRequest) -> Iterator[Guest]:
+    yield bed.start_guest(request.module.WANTED)
+    bed.destroy_guest()
+
+
+@pytest.fixture(scope="module")
+def vnc(bed: Bed, guest: Guest) -> Iterator[Rfb]:
+    with bed.vnc() as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def pointer(guest: Guest, vnc: Rfb) -> Iterator[Pointer]:
+    with Pointer(guest, vnc) as probe:
+        yield probe
+
+
+@pytest.fixture
+def window(pointer: Pointer) -> Iterator[Pointer]:
+    """The probe with its window open, the pointer at rest in a corner, and no event untold."""
+    pointer.open_window()
+    pointer.move_and_read(0, 0)
+    pointer.events()
+    yield pointer
+    pointer.close_window()
