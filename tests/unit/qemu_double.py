@@ -100,6 +100,14 @@ class QemuBackend:
 
     def press(self, page: mmap.mmap, keycode: int) -> None:
         """Write one KEY entry, as pressed."""
+        self._put(page, struct.pack("BBxxI", 3, 1, keycode))
+
+    def point(self, page: mmap.mmap, x: int, y: int) -> None:
+        """Write one POS entry."""
+        self._put(page, struct.pack("Bxxxiii", 4, x, y, 0))
+
+    def _put(self, page: mmap.mmap, entry: bytes) -> None:
         (prod,) = struct.unpack_from("I", page, 4)
-        struct.pack_into("BBxxI", page, 1024 + prod % 51 * 40, 3, 1, keycode)
+        at = 1024 + prod % 51 * 40
+        page[at : at + len(entry)] = entry
         struct.pack_into("I", page, 4, prod + 1)

@@ -216,7 +216,6 @@ static int key_frame(struct pump *p, struct batch *b, int fd, uint16_t code, int
 
     if (rc)
         return rc;
-    b->motion_at = -1;
     batch_event(b, EV_KEY, code, value);
     batch_event(b, EV_SYN, SYN_REPORT, 0);
     return 0;

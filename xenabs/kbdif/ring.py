@@ -16,6 +16,10 @@ QEMU writes the button before the position of the same pointer message, as two e
 """
 
 
+NOWHERE = (-1, -1)
+"""The position of a tablet that nothing was written to yet."""
+
+
 @dataclass(frozen=True)
 class Output:
     """A descriptor that takes `struct input_event`, and the key codes its device declares."""
@@ -50,10 +54,11 @@ class Ring:
         channel_fd: int = -1,
         channel_port: int = 0,
         start: int = 0,
+        position: tuple[int, int] = NOWHERE,
         grace: float = GRACE,
         tick: float = 0.0,
     ) -> None:
-        """Start at ring index `start`.
+        """Start at ring index `start`, the tablet being at axis values `position`.
 
         `channel_fd` gives ports (u32) that fired and takes those to unmask; `channel_port` is the
         local port that tells the backend of room in the ring, 0 tells it nothing. `grace` and
@@ -71,6 +76,7 @@ class Ring:
         pump.channel_fd, pump.channel_port = channel_fd, channel_port
         pump.grace_ns, pump.tick_ns = round(grace * 1e9), round(tick * 1e9)
         lib.pump_init(pump, start)
+        pump.x, pump.y = position
 
     def speak_raw(self) -> None:
         """Positions are raw: 0..32767 for the whole screen, whatever its size."""
@@ -103,6 +109,10 @@ class Ring:
     def release(self) -> None:
         """Let go of every key and button that is down. Raises OSError when an output fails."""
         self._check(lib.pump_release(self._pump))
+
+    def position(self) -> tuple[int, int]:
+        """The axis values written last, for the next ring of the same tablet."""
+        return self._pump.x, self._pump.y
 
     def counters(self) -> dict[str, int]:
         """What happened so far, by the names of `struct pump_counters` in pump.h."""

@@ -25,7 +25,7 @@ from enum import Enum
 from xenabs.geometry import DEFAULT_SCREEN, framebuffer_size
 from xenabs.kbdif import nodes
 from xenabs.kbdif.nodes import LETTING_GO, XenbusState
-from xenabs.kbdif.ring import Output, Ring, Wakeup
+from xenabs.kbdif.ring import NOWHERE, Output, Ring, Wakeup
 from xenabs.sources.share import Shared
 from xenabs.xen.xenbus import Frontend
 
@@ -72,6 +72,7 @@ class RingSource:
         self._share: Shared | None = None
         self._ring: Ring | None = None
         self._past: dict[str, int] = {}
+        self._position = NOWHERE
 
     @property
     def released(self) -> bool:
@@ -168,6 +169,7 @@ class RingSource:
                 keyboard=self._outputs[1],
                 channel_fd=self._share.channel_fd,
                 channel_port=self._share.channel_port,
+                position=self._position,
                 tick=self._tick,
             )
         self.screen = self._find_screen()
@@ -201,6 +203,7 @@ class RingSource:
         if self._ring is not None:
             self._ring.release()
             self._past = self.counters()
+            self._position = self._ring.position()
             self._ring.close()
             self._ring = None
         if self._share is not None:
