@@ -1,0 +1,163 @@
+"""The host's side of the pointer probe: where a guest's X pointer is, what a window there gets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from types import TracebackType
+from typing import Any
+
+from testbed.bed import Guest
+from testbed.errors import BedError
+from testbed.outer import LineReader
+from testbed.payload import PROGRAMS_IN_GUEST
+from testbed.rfb import Rfb
+
+#: seconds without motion after which a fence finds out whether there is more to come
+STILL = 0.2
+#: F12, see testbed/guest/pointer_probe.py
+FENCE = 0xFFC9
+#: seconds within which the guest answers a question
+ANSWER = 20
+
+
+class Pointer:
+    """A probe that runs in a guest, and a VNC connection that moves the guest's pointer.
+
+    ``screen`` is the X screen's width and height. Events of the probe's window are kept in their
+    order until ``events`` hands them out; see testbed/guest/pointer_probe.py for their form.
+    """
+
+    def __init__(self, guest: Guest, vnc: Rfb) -> None:
+        self._vnc = vnc
+        self._process = guest.popen(["python3", "-u", f"{PROGRAMS_IN_GUEST}/pointer_probe.py"])
+        assert self._process.stdout is not None and self._process.stdin is not None
+        self._reader = LineReader(self._process.stdout.fileno())
+        self._stdin = self._process.stdin
+        self._asked = 0
+        self._events: list[dict[str, Any]] = []
+        self.screen = (0, 0)
+        #: where the pointer was last said to be
+        self.position: tuple[int, int] | None = None
+        deadline = time.monotonic() + ANSWER
+        while self.screen == (0, 0):
+            self._next(deadline)
+        self.query()
+
+    def __enter__(self) -> Pointer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the probe: it stops when its stdin does."""
+        self._stdin.close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _next(self, deadline: float) -> dict[str, Any]:
+        """Take in one line; TimeoutError at the deadline."""
+        line = self._reader.next(deadline)
+        if line is None:
+            raise BedError("The pointer probe in the guest ended.")
+        facts: dict[str, Any] = json.loads(line)
+        kind = facts.get("event")
+        if kind == "motion":
+            self.position = facts["x"], facts["y"]
+        elif kind == "screen":
+            self.screen = facts["width"], facts["height"]
+        elif kind is not None and kind != "fence":
+            self._events.append(facts)
+        return facts
+
+    def _ask(self, what: str, **more: Any) -> dict[str, Any]:
+        self._asked += 1
+        question = {"ask": what, "id": self._asked, **more}
+        self._stdin.write(json.dumps(question).encode() + b"\n")
+        self._stdin.flush()
+        deadline = time.monotonic() + ANSWER
+        while True:
+            try:
+                facts = self._next(deadline)
+            except TimeoutError:
+                raise BedError("The pointer probe in the guest does not answer.") from None
+            if facts.get("answer") == self._asked:
+                return facts
+
+    def query(self) -> tuple[int, int]:
+        """Where the X server says the pointer is."""
+        facts = self._ask("pointer")
+        self.position = facts["x"], facts["y"]
+        return self.position
+
+    def open_window(self) -> None:
+        """Cover the screen with a window that takes clicks and keys, and shows them."""
+        self._ask("window")
+
+    def label(self, text: str, colour: int) -> None:
+        """Write this beside the marks of presses from now on; a colour is 0xRRGGBB."""
+        self._ask("label", text=text, colour=colour)
+
+    def close_window(self) -> None:
+        """Take that window away."""
+        self._ask("close")
+
+    def move_and_read(self, x: int, y: int, mask: int = 0) -> tuple[int, int]:
+        """Put the VNC client's pointer on a pixel; return the pixel the guest's pointer gets to.
+
+        That is at once when it is the same pixel; otherwise when it moves no more.
+        """
+        before = self.query() if self.position is None else self.position
+        self._vnc.pointer(x, y, mask)
+        return self.settle((x, y), moved=before != (x, y))
+
+    def settle(self, wanted: tuple[int, int], *, moved: bool = True) -> tuple[int, int]:
+        """Wait until the pointer is on a pixel, or does not move any more; say where it is.
+
+        With ``moved`` false it already was there, and only its staying there shows something.
+        """
+        while not (moved and self.position == wanted):
+            try:
+                self._next(time.monotonic() + STILL)
+            except TimeoutError:
+                return self.fence()
+        return wanted
+
+    def fence(self) -> tuple[int, int]:
+        """Wait until all that the VNC client did before has come through; where the pointer is.
+
+        A key goes the same way as the motion before it, however slow the way is just now.
+        """
+        self._vnc.type(FENCE)
+        deadline = time.monotonic() + ANSWER
+        try:
+            while self._next(deadline).get("event") != "fence":
+                pass
+        except TimeoutError:
+            raise BedError("A key from the VNC client does not reach the guest's X.") from None
+        return self.query()
+
+    def events(self, count: int = 0, timeout: float = 5) -> list[dict[str, Any]]:
+        """Hand out the window's events so far, waiting until there are at least ``count``."""
+        deadline = time.monotonic() + timeout
+        while len(self._events) < count:
+            try:
+                self._next(deadline)
+            except TimeoutError:
+                break
+        if count == 0:
+            self._ask("screen")  # what was on its way comes before the answer
+        handed, self._events = self._events, []
+        return handed

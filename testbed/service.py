@@ -1,0 +1,60 @@
+"""xenabs as a process in the guest, run by hand: started, waited for, ended in various ways."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from typing import Any
+
+from testbed.bed import Guest
+from testbed.errors import BedError
+from testbed.outer import LineReader
+
+#: seconds for a handshake, and for an end
+PATIENCE = 60
+
+
+class Service:
+    """One `xenabs run` in the guest. It lives on when this object goes."""
+
+    def __init__(self, guest: Guest, *arguments: str) -> None:
+        """Start it and wait until it is connected; BedError with its words if it ends first."""
+        self._guest = guest
+        self._process = guest.popen(
+            ["xenabs", "run", *arguments], stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT
+        )
+        assert self._process.stdout is not None
+        self._lines = LineReader(self._process.stdout.fileno())
+        self.wait_for("connected to")
+
+    def wait_for(self, words: str) -> None:
+        """Until it says a line with these words in it."""
+        said = []
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                line = self._lines.next(deadline)
+            except TimeoutError:
+                line = None
+            if line is None:
+                raise BedError(f"xenabs does not say {words!r}.", {"its words": "\n".join(said)})
+            said.append(line)
+            if words in line:
+                return
+
+    def wait(self) -> int:
+        """Its exit status, once it has ended."""
+        return self._process.wait(PATIENCE)
+
+
+def status(guest: Guest) -> dict[str, Any]:
+    """What `xenabs status --json` says of the guest's only vkbd."""
+    (state,) = json.loads(guest.run(["xenabs", "status", "--json"]).stdout)
+    assert isinstance(state, dict)
+    return state
+
+
+def signal(guest: Guest, name: str) -> None:
+    """Send a signal ("TERM") to the daemon of the guest's only vkbd."""
+    guest.run(["kill", f"-{name}", str(status(guest)["pid"])])
