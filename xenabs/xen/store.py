@@ -141,8 +141,8 @@ def _no_store(code: int) -> str:
     if code in (errno.EACCES, errno.EPERM):
         return "XenStore is open to root only: run xenabs as root"
     return (
-        f"there is no XenStore here ({os.strerror(code)}): xenabs runs in a Xen guest whose kernel "
-        "has /dev/xen/xenbus (CONFIG_XEN_COMPAT_XENFS, module xenfs)"
+        f"there is no XenStore here ({os.strerror(code)}): xenabs runs in a Xen guest, where the "
+        "kernel gives /dev/xen/xenbus"
     )
 
 
