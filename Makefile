@@ -18,12 +18,13 @@ help:
 setup: $(VENV)/.ready
 
 $(VENV)/.packages: Makefile
+	@echo "Reading Debian's package lists"
+	@apt-get -qq update
 	@missing=$$(for each in $(PACKAGES); do \
 	    dpkg-query -Wf '$${db:Status-Status}' $$each 2>/dev/null | grep -qx installed || echo $$each; \
 	done); \
 	if [ -n "$$missing" ]; then \
 	    echo "Installing Debian packages:" $$missing; \
-	    apt-get -qq update; \
 	    DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y $$missing; \
 	fi
 	@mkdir -p $(VENV) && touch $@
