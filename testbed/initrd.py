@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import tempfile
 from pathlib import Path
@@ -44,12 +45,13 @@ def _add_modules(unpacked: Path, root: Path, boot: Path, modules: tuple[str, ...
 
 
 def _archive(root: Path) -> bytes:
-    """The tree as an uncompressed newc archive: unpacking is faster than inflating here."""
+    """The tree as a compressed newc archive: an HVM guest gets it through an I/O port."""
     names = sorted(path.relative_to(root) for path in root.rglob("*"))
     listing = "".join(f"{name}\0" for name in names).encode()
-    return call(
+    archive = call(
         ["cpio", "--create", "--null", "--format=newc", "--owner=0:0", "--quiet"],
         cwd=root,
         stdin=listing,
         problem="The initrd could not be packed.",
     )
+    return gzip.compress(archive, compresslevel=6, mtime=0)

@@ -27,7 +27,7 @@ DOM0_MEMORY = 1024
 DOM0_PORTS = {"dom0": 22, "guest": 2222, "vnc": 5900}
 #: mitigations only cost time here: nobody attacks a guest that lives for a test
 XEN_ARGUMENTS = (
-    "console=com1 com1=115200,8n1 loglvl=info guest_loglvl=info noreboot spec-ctrl=no "
+    "console=com1 com1=115200,8n1 loglvl=info guest_loglvl=all noreboot spec-ctrl=no "
     f"dom0_mem={DOM0_MEMORY}M,max:{DOM0_MEMORY}M dom0_max_vcpus=1"
 )
 DOM0_ARGUMENTS = (

@@ -16,7 +16,7 @@ from testbed.probe import Pointer
 SIZE = (800, 600)
 
 
-def testbed(bed: Bed, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def command(bed: Bed, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", "testbed", *words],
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "XENABS_TESTBED": str(bed.directory)},
@@ -29,7 +29,7 @@ def testbed(bed: Bed, *words: str, stdin: bytes = b"") -> subprocess.CompletedPr
 
 @pytest.fixture(scope="module")
 def up(bed: Bed) -> dict[str, str]:
-    done = testbed(bed, "up", "--guest", "pv", "--size", "800x600")
+    done = command(bed, "up", "--guest", "pv", "--size", "800x600")
     assert done.returncode == 0, done.stderr.decode()
     said: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     return said
@@ -50,9 +50,9 @@ def test_up_says_where_the_vnc_server_is(bed: Bed, up: dict[str, str]) -> None:
 
 
 def test_sh_passes_stdin_output_and_status(bed: Bed, guest: Guest) -> None:
-    done = testbed(bed, "sh", "guest", "--", "sh", "-c", "cat; echo no >&2; exit 7", stdin=b"yes")
+    done = command(bed, "sh", "guest", "--", "sh", "-c", "cat; echo no >&2; exit 7", stdin=b"yes")
     assert (done.stdout, done.stderr, done.returncode) == (b"yes", b"no\n", 7)
-    status = testbed(bed, "sh", "guest", "--", "xenabs", "status", "--json")
+    status = command(bed, "sh", "guest", "--", "xenabs", "status", "--json")
     (state,) = json.loads(status.stdout)
     assert (state["source"], state["backend"]["state"]) == ("ring", "Connected")
 
@@ -61,10 +61,10 @@ def test_put_and_shot(bed: Bed, guest: Guest, tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("#!/bin/sh\necho run\n")
     script.chmod(0o755)
-    assert testbed(bed, "put", str(script), "guest:/tmp/script").returncode == 0
+    assert command(bed, "put", str(script), "guest:/tmp/script").returncode == 0
     assert guest.run(["/tmp/script"]).stdout == "run\n"
     picture = tmp_path / "shot.png"
-    assert testbed(bed, "shot", str(picture)).returncode == 0
+    assert command(bed, "shot", str(picture)).returncode == 0
     assert Image.open(picture).size == SIZE
 
 
