@@ -117,7 +117,7 @@ def _build(directory: Path, versions: dict[str, str]) -> None:
 
 
 def obtain(thorough: bool = False) -> Path:
-    """Directory with XEN, KERNEL, KERNEL_ELF, MODULES and BUSYBOX; call it with the cache locked."""
+    """Directory with all files named above; call it with the cache locked."""
     wanted = (packages.HYPERVISOR, packages.kernel_package(), packages.BUSYBOX)
     versions = packages.candidates(wanted)
     key = cache.digest(repr(versions), repr(ALL_MODULES), Path(__file__))

@@ -71,8 +71,7 @@ def call(
         cwd=cwd,
         input=stdin,
         stdin=subprocess.DEVNULL if stdin is None else None,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         env=None if env is None else {**os.environ, **env},
         check=False,
     )

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -183,10 +184,8 @@ def stop(directory: Path, running: Running) -> None:
                     break
         finally:
             os.close(handle)
-        try:
+        with suppress(ChildProcessError):  # an earlier command's child, not ours
             os.waitpid(running.pid, 0)
-        except ChildProcessError:
-            pass  # an earlier command's child, not ours
     clear(directory)
 
 

@@ -18,7 +18,7 @@ exec 3<&0
 "$@" </dev/null 3<&- &
 command=$!
 { cat <&3; kill $command; } >/dev/null 2>&1 &
-wait $command
+wait $command 2>/dev/null
 """
 PATH_THERE = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: ssh's own failures have this status; so may a command's

@@ -62,9 +62,7 @@ def obtain(thorough: bool = False) -> Path:
         raise BedError(f"There is no pyproject.toml in {CHECKOUT}: the test bed needs a checkout.")
     if importlib.util.find_spec("installer") is None:
         raise BedError("The Python library 'installer' is missing: pip install installer.")
-    sources = [
-        (name, CHECKOUT / name) for name in SOURCES if (CHECKOUT / name).exists()
-    ]
+    sources = [(name, CHECKOUT / name) for name in SOURCES if (CHECKOUT / name).exists()]
     parts: list[str | Path] = [sys.version]
     for name, path in sources:
         parts += [name, path]
