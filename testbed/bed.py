@@ -41,6 +41,12 @@ class Guest(Machine):
         )
         self.bed = bed
         self.wanted = wanted
+        self._running = running
+
+    @property
+    def probe_address(self) -> tuple[str, int]:
+        """Where a pointer probe that listens in the guest is reached from here."""
+        return "127.0.0.1", self._running.ports["probe"]
 
     def console(self) -> str:
         """All that the guest's console has said since it was started."""
@@ -114,8 +120,8 @@ class Bed:
 
     def _usable(self, wanted: images.Images) -> bool:
         assert self._running is not None
-        if self._running.images != wanted.identity:
-            say("the bed that is up runs other images; booting Xen anew")
+        if self._running.made_of != outer.made_of(wanted):
+            say("the bed that is up is made of other images; booting Xen anew")
             return False
         try:
             self.dom0.run(["true"], timeout=30)

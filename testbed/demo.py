@@ -98,6 +98,7 @@ def demo(file: Path) -> None:
             click_in_guest(KERNELS, RED, pointer, vnc)
             with step("starting xenabs in the same guest"):
                 Service(guest)
+                pointer.fence()
             rows.append(measure(OURS, pointer))
             landed = click_in_guest(OURS, YELLOW, pointer, vnc)
             vnc.framebuffer().save(file, format="PNG")

@@ -20,11 +20,6 @@ class Images:
     guest_disk: Path
     key: Path
 
-    @property
-    def identity(self) -> str:
-        """Changes when a running bed no longer is what these images would make."""
-        return cache.digest(*(str(path) for path in (self.xen, self.dom0_disk, self.guest_disk)))
-
 
 def obtain(thorough: bool = False) -> Images:
     """Build what is missing or damaged; ``thorough`` reads every byte of what is there."""

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from testbed import cache
 from testbed.errors import BedError, last_lines
 from testbed.host import find_command
 from testbed.images import Images
@@ -24,8 +25,16 @@ QEMU_OUTPUT = "qemu.log"
 #: MiB of the outer machine, and of dom0 in it
 OUTER_MEMORY = 4096
 DOM0_MEMORY = 1024
-#: forwarded from a free port of this machine's loopback to this port of dom0
-DOM0_PORTS = {"dom0": 22, "guest": 2222, "vnc": 5900}
+#: in the outer QEMU's user network (10.0.2.0/24); dom0 routes to the guest
+DOM0_ADDRESS = "10.0.2.15"
+GUEST_ADDRESS = "10.0.2.16"
+#: each forwarded from a free port of this machine's loopback
+FORWARDS = {
+    "dom0": (DOM0_ADDRESS, 22),
+    "guest": (GUEST_ADDRESS, 22),
+    "probe": (GUEST_ADDRESS, 7000),
+    "vnc": (DOM0_ADDRESS, 5900),
+}
 #: mitigations only cost time here: nobody attacks a guest that lives for a test
 XEN_ARGUMENTS = (
     "console=com1 com1=115200,8n1 loglvl=info guest_loglvl=all noreboot spec-ctrl=no "
@@ -47,7 +56,8 @@ class Running:
     #: clock ticks after the machine's boot at which the process began: with the pid it is unique
     started: int
     ports: dict[str, int]
-    images: str
+    #: see made_of
+    made_of: str
     #: path of the private key that dom0 and the guest accept
     key: str
     #: what was asked of the present guest, see testbed.domain.Wanted
@@ -58,6 +68,12 @@ class Running:
         scratch = directory / f"{STATE}.new"
         scratch.write_text(json.dumps(asdict(self), indent=1))
         scratch.replace(directory / STATE)
+
+
+def made_of(images: Images) -> str:
+    """Changes when a running bed is not what would be started now."""
+    files = (images.xen, images.kernel, images.dom0_disk, images.guest_disk)
+    return cache.digest(*(str(path) for path in files), Path(__file__))
 
 
 def _started(pid: int) -> int | None:
@@ -73,10 +89,13 @@ def _started(pid: int) -> int | None:
 def find(directory: Path) -> Running | None:
     """The bed that runs in ``directory``; what a crash left there is cleared away."""
     try:
-        running = Running(**json.loads((directory / STATE).read_text()))
+        facts = json.loads((directory / STATE).read_text())
+        # A bed of an older checkout can still be found, and taken down.
+        facts["made_of"] = facts.pop("images", facts.get("made_of"))
+        running = Running(**facts)
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
         say(f"{directory / STATE} cannot be read; taking the bed there for gone")
         clear(directory)
         return None
@@ -95,7 +114,7 @@ def clear(directory: Path) -> None:
 
 def _free_ports() -> dict[str, int]:
     """Loopback ports that nobody listens on at this moment."""
-    sockets = {name: socket.socket() for name in DOM0_PORTS}
+    sockets = {name: socket.socket() for name in FORWARDS}
     for each in sockets.values():
         each.bind(("127.0.0.1", 0))
     ports = {name: each.getsockname()[1] for name, each in sockets.items()}
@@ -107,7 +126,8 @@ def _free_ports() -> dict[str, int]:
 def _command(ports: dict[str, int]) -> list[str]:
     """QEMU's command line; its files are links in its working directory (see start)."""
     forwards = "".join(
-        f",hostfwd=tcp:127.0.0.1:{ports[name]}-:{port}" for name, port in DOM0_PORTS.items()
+        f",hostfwd=tcp:127.0.0.1:{ports[name]}-{address}:{port}"
+        for name, (address, port) in FORWARDS.items()
     )
     words = [
         find_command("qemu-system-x86_64") or "qemu-system-x86_64",
@@ -168,7 +188,7 @@ def start(directory: Path, images: Images) -> Running:
     if started is None:
         said = (directory / QEMU_OUTPUT).read_text(errors="replace")
         raise BedError("QEMU ended as soon as it was started.", {"qemu": last_lines(said)})
-    running = Running(process.pid, started, ports, images.identity, str(images.key))
+    running = Running(process.pid, started, ports, made_of(images), str(images.key))
     running.save(directory)
     return running
 

@@ -25,7 +25,6 @@ DOM0_PACKAGES = (
     "procps",
     "python3",
     "qemu-system-xen",
-    "socat",
     "strace",
     "xen-utils-4.17",
     "xenstore-utils",

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import socket
 import subprocess
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
 from testbed.bed import Guest
 from testbed.errors import BedError
-from testbed.outer import LineReader
+from testbed.outer import FORWARDS, LineReader
 from testbed.payload import PROGRAMS_IN_GUEST
 from testbed.rfb import Rfb
 
 #: seconds without motion after which a fence finds out whether there is more to come
 STILL = 0.2
-#: F12, see testbed/guest/pointer_probe.py
-FENCE = 0xFFC9
+#: F9 to F12, see testbed/guest/pointer_probe.py
+FENCES = range(0xFFC6, 0xFFCA)
+#: seconds after which a fence's key is pressed once more: X may not have had the keyboard yet
+AGAIN = 3
 #: seconds within which the guest answers a question
 ANSWER = 20
+#: seconds within which a fence comes through, be X ever so slow to find a new keyboard
+THROUGH = 60
 
 
 class Pointer:
@@ -31,11 +38,20 @@ class Pointer:
 
     def __init__(self, guest: Guest, vnc: Rfb) -> None:
         self._vnc = vnc
-        self._process = guest.popen(["python3", "-u", f"{PROGRAMS_IN_GUEST}/pointer_probe.py"])
-        assert self._process.stdout is not None and self._process.stdin is not None
-        self._reader = LineReader(self._process.stdout.fileno())
-        self._stdin = self._process.stdin
+        port = str(FORWARDS["probe"][1])
+        program = ["python3", f"{PROGRAMS_IN_GUEST}/pointer_probe.py", port]
+        self._process = guest.popen(program, stdin=subprocess.DEVNULL)
+        assert self._process.stdout is not None
+        try:
+            if LineReader(self._process.stdout.fileno()).next(time.monotonic() + ANSWER) is None:
+                raise BedError("The pointer probe in the guest did not start.")
+            self._socket = socket.create_connection(guest.probe_address, ANSWER)
+        except OSError as error:  # TimeoutError is one, too
+            raise BedError(f"The pointer probe in the guest cannot be reached: {error}.") from None
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._reader = LineReader(self._socket.fileno())
         self._asked = 0
+        self._fences = itertools.cycle(FENCES)
         self._events: list[dict[str, Any]] = []
         self.screen = (0, 0)
         #: where the pointer was last said to be
@@ -43,7 +59,7 @@ class Pointer:
         deadline = time.monotonic() + ANSWER
         while self.screen == (0, 0):
             self._next(deadline)
-        self.query()
+        self.fence()
 
     def __enter__(self) -> Pointer:
         return self
@@ -57,8 +73,8 @@ class Pointer:
         self.close()
 
     def close(self) -> None:
-        """End the probe: it stops when its stdin does."""
-        self._stdin.close()
+        """End the probe: it stops when its connection does."""
+        self._socket.close()
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -85,8 +101,7 @@ class Pointer:
     def _ask(self, what: str, **more: Any) -> dict[str, Any]:
         self._asked += 1
         question = {"ask": what, "id": self._asked, **more}
-        self._stdin.write(json.dumps(question).encode() + b"\n")
-        self._stdin.flush()
+        self._socket.sendall(json.dumps(question).encode() + b"\n")
         deadline = time.monotonic() + ANSWER
         while True:
             try:
@@ -138,16 +153,19 @@ class Pointer:
     def fence(self) -> tuple[int, int]:
         """Wait until all that the VNC client did before has come through; where the pointer is.
 
-        A key goes the same way as the motion before it, however slow the way is just now.
+        A key goes the same way as the motion before it, however slow the way is just now. It is a
+        new one each time, so that what was pressed again for one fence is not taken for the next.
         """
-        self._vnc.type(FENCE)
-        deadline = time.monotonic() + ANSWER
-        try:
-            while self._next(deadline).get("event") != "fence":
-                pass
-        except TimeoutError:
-            raise BedError("A key from the VNC client does not reach the guest's X.") from None
-        return self.query()
+        keysym = next(self._fences)
+        end = time.monotonic() + THROUGH
+        while time.monotonic() < end:
+            self._vnc.type(keysym)
+            with suppress(TimeoutError):
+                deadline = time.monotonic() + AGAIN
+                while self._next(deadline) != {"event": "fence", "keysym": keysym}:
+                    pass
+                return self.query()
+        raise BedError("A key from the VNC client does not reach the guest's X.")
 
     def events(self, count: int = 0, timeout: float = 5) -> list[dict[str, Any]]:
         """Hand out the window's events so far, waiting until there are at least ``count``."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,17 +22,25 @@ F12 = 0xFFC9
 
 class Probe:
     def __init__(self, display_name: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
         self.process = subprocess.Popen(
-            [sys.executable, str(PROBE)],
+            [sys.executable, str(PROBE), str(port)],
             env={**os.environ, "DISPLAY": display_name},
-            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
         )
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == b"listening\n"
+        self.connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.lines = self.connection.makefile("rw")
+
+    def close(self) -> None:
+        self.lines.close()
+        self.connection.close()
+        self.process.communicate(timeout=10)
 
     def line(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        facts: dict[str, Any] = json.loads(self.process.stdout.readline())
+        facts: dict[str, Any] = json.loads(self.lines.readline())
         return facts
 
     def until(self, key: str, value: object) -> dict[str, Any]:
@@ -40,9 +49,8 @@ class Probe:
         return facts
 
     def ask(self, what: str) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"ask": what, "id": 1}) + "\n")
-        self.process.stdin.flush()
+        self.lines.write(json.dumps({"ask": what, "id": 1}) + "\n")
+        self.lines.flush()
         return self.until("answer", 1)
 
 
@@ -51,7 +59,7 @@ def probe(display_name: str) -> Iterator[Probe]:
     started = Probe(display_name)
     assert started.line() == {"event": "screen", "width": 1280, "height": 800}
     yield started
-    started.process.communicate(timeout=10)
+    started.close()
 
 
 def fake(display: Display, kind: int, detail: int = 0, x: int = 0, y: int = 0) -> None:
@@ -86,4 +94,4 @@ def test_the_fence_comes_after_the_motion_before_it_without_a_window(
     fake(display, X.KeyPress, fence)
     fake(display, X.KeyRelease, fence)
     assert probe.line() == {"event": "motion", "x": 700, "y": 600}
-    assert probe.line() == {"event": "fence"}
+    assert probe.line() == {"event": "fence", "keysym": F12}

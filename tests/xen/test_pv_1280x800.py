@@ -127,10 +127,11 @@ def test_the_kernels_driver_gets_the_device_and_gives_it_five_times(
         assert (state["driver"], state["source"]) == ("vkbd", None)
         nodes = guest.run(["xenstore-ls", "device/vkbd/0"]).stdout
         assert "request-raw-pointer" not in nodes
-        before = pointer.query()
+        before = pointer.fence()
         vnc.pointer(100 + 10 * turn, 500)
         assert pointer.fence() != before
         Service(guest)
+        pointer.fence()
         assert misplaced(pointer, POINTS) == {}
     assert kernel_harm(guest) == []
 
@@ -144,6 +145,7 @@ def test_a_button_held_when_the_daemon_ends_is_let_go(
     assert clicks(window, 1) == [(1, False, (200, 200))]
     vnc.pointer(200, 200, 0)
     Service(guest)
+    window.fence()
     assert misplaced(window, POINTS) == {}
 
 
@@ -153,6 +155,7 @@ def test_a_killed_daemon_harms_nothing(guest: Guest, pointer: Pointer, vnc: Rfb)
         vnc.pointer(*point)
     vnc.sync()
     Service(guest)
+    pointer.fence()
     assert misplaced(pointer, POINTS) == {}
     assert kernel_harm(guest) == []
 

@@ -1,6 +1,7 @@
 """The kernel driver's own size: a PV guest of 800 x 600, brought up as a person does it."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ SIZE = (800, 600)
 def command(bed: Bed, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", "testbed", *words],
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "XENABS_TESTBED": str(bed.directory)},
+        env={**os.environ, "XENABS_TESTBED": str(bed.directory)},
         input=stdin,
         capture_output=True,
         timeout=300,

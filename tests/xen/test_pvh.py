@@ -22,12 +22,13 @@ def test_a_press_that_jumps_lands_where_it_was_made(window: Pointer, vnc: Rfb) -
 
 def test_release_kill_and_end_are_clean(guest: Guest, pointer: Pointer, vnc: Rfb) -> None:
     guest.run(["xenabs", "release"])
-    before = pointer.query()
+    before = pointer.fence()
     vnc.pointer(333, 222)
     assert pointer.fence() != before
     Service(guest)
     signal(guest, "KILL")
     service = Service(guest)
+    pointer.fence()
     assert misplaced(pointer, sample(*SIZE, 20)) == {}
     signal(guest, "TERM")
     assert service.wait() == 0
