@@ -53,6 +53,14 @@ class Guest(Machine):
         log = _console_log(self.wanted.name)
         return self.bed.dom0.run(["cat", log], check=False).stdout
 
+    def require_alive(self) -> None:
+        """Fail with its last words if the guest has crashed or was shut down."""
+        if self.bed.dom0.run(["xl", "domid", self.wanted.name], check=False).returncode:
+            raise BedError(
+                "The guest is not there any more: it has crashed or was shut down.",
+                {"the guest's console": last_lines(self.console())},
+            )
+
     def destroy(self) -> None:
         """Take the guest away as if its power were cut."""
         self.bed.destroy_guest()
@@ -287,8 +295,10 @@ class Bed:
         guest = self._guest_machine()
         guest.disconnect()
         name = guest.wanted.name
+        # One that has crashed may go by itself at this moment: what counts is that it is gone.
+        destroyed = self.dom0.run(["xl", "destroy", name], check=False)
         if self.dom0.run(["xl", "domid", name], check=False).returncode == 0:
-            self.dom0.run(["xl", "destroy", name])
+            raise BedError(f"xl cannot destroy {name}.", {"xl destroy": destroyed.stderr})
         state.guest = None
         state.save(self.directory)
 

@@ -16,7 +16,7 @@ from testbed import domain, images
 from testbed.bed import Bed
 from testbed.errors import BedError
 from testbed.progress import say, step
-from testbed.remote import SSH_FAILED
+from testbed.remote import SSH_FAILED, Machine
 
 #: largest screen that the guest's kernel gets a frame buffer for, in pixels each way
 LARGEST = 8192
@@ -89,6 +89,15 @@ def up(kind: str, init: str, size: tuple[int, int], kernel_driver: bool, console
     )
 
 
+def _machine(name: str) -> Machine:
+    """dom0 or the guest of the bed that is up."""
+    bed = Bed.running()
+    if name == "dom0":
+        return bed.dom0
+    bed.guest.require_alive()
+    return bed.guest
+
+
 @cli.command(context_settings={"ignore_unknown_options": True})
 @click.argument("machine", type=click.Choice(("dom0", "guest")))
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -97,8 +106,7 @@ def sh(machine: str, command: tuple[str, ...]) -> None:
 
     Write -- before it. stdin is passed on; DISPLAY is set where X runs.
     """
-    bed = Bed.running()
-    there = bed.dom0 if machine == "dom0" else bed.guest
+    there = _machine(machine)
     process = there.popen(command, stdin=None, stdout=None)
     try:
         status = process.wait()
@@ -115,8 +123,7 @@ def sh(machine: str, command: tuple[str, ...]) -> None:
 def put(file: Path, place: tuple[str, str]) -> None:
     """Copy FILE, with its permissions, to a path in dom0 or the guest."""
     machine, path = place
-    bed = Bed.running()
-    (bed.dom0 if machine == "dom0" else bed.guest).put(file, path)
+    _machine(machine).put(file, path)
 
 
 @cli.command()
@@ -124,7 +131,7 @@ def put(file: Path, place: tuple[str, str]) -> None:
 def shot(file: Path) -> None:
     """Save what a VNC viewer sees as FILE, a PNG picture."""
     bed = Bed.running()
-    _ = bed.guest
+    bed.guest.require_alive()
     with bed.vnc() as vnc:
         picture = vnc.framebuffer()
     picture.save(file, format="PNG")

@@ -90,12 +90,16 @@ def release(device: Device) -> None:
 
 def _serve(device: Device, store: Store, source: RingSource, stop: StopSignals) -> None:
     watches = Watches(store, source.frontend)
+    changed = True
     while not stop.asked:
-        watches.follow()
-        source.step()
-        rundir.write_state(device.name, of_daemon(device, source))
-        source.wait([store.fileno(), stop.fileno()])
-        store.watched()
+        if changed:
+            store.watched()
+            watches.follow()
+            source.step()
+            state = of_daemon(device, source)
+        # After events only the counters are new: XenStore is not asked again for those.
+        rundir.write_state(device.name, {**state, "counters": source.counters()})
+        changed = store.fileno() in source.wait([store.fileno(), stop.fileno()]).ready
 
 
 def _close(device: Device, store: Store, source: RingSource) -> None:

@@ -15,7 +15,7 @@ FEATURES = (nodes.FEATURE_ABS_POINTER, nodes.FEATURE_RAW_POINTER)
 
 
 def of_daemon(device: Device, source: "RingSource") -> dict[str, Any]:
-    """The state of a device that this process is the daemon of, ready for JSON."""
+    """The state of a device that this process is the daemon of, ready for JSON, less counters."""
     frontend = source.frontend
     return {
         "device": device.name,
@@ -33,7 +33,6 @@ def of_daemon(device: Device, source: "RingSource") -> dict[str, Any]:
         "coordinates": "raw" if source.raw else "pixels",
         "screen": source.screen,
         "connections": source.connections,
-        "counters": source.counters(),
     }
 
 

@@ -1,7 +1,7 @@
 """Runs in the guest: tells the host where the X pointer is, and what a window there gets.
 
-It talks in lines of JSON: with a port as its argument over the first TCP connection there, which is
-much faster in a slow guest than ssh, else over stdin and stdout. To the host:
+It takes one TCP connection on the port in its argument, and talks in lines of JSON; over ssh each
+line would cost as much again as the pointer's whole way. To the host:
 
     {"event": "screen", "width": W, "height": H}       first of all, and when the size changes
     {"event": "motion", "x": X, "y": Y}                the pointer went to a pixel of the screen
@@ -19,14 +19,13 @@ Lines from the host are {"ask": NAME, "id": ID}; NAME is one of
     close       take that window away
 
 A button's number and state are X's: 1 left, 2 middle, 3 right, 4 and up the wheels. The window
-reports events in the order in which the server sent them. The end of the connection, or
-of stdin, ends the program.
+reports events in the order in which the server sent them. The end of the connection ends the
+program.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import select
 import socket
 import sys
@@ -59,9 +58,8 @@ WINDOW_EVENTS = (
 class Probe:
     """The X connection, and the window when there is one."""
 
-    def __init__(self, source: int, sink: int) -> None:
-        """Descriptors to read the host's lines from, and to write ours to."""
-        self.source, self.sink = source, sink
+    def __init__(self, host: socket.socket) -> None:
+        self.host = host
         self.display = display.Display()
         self.root = self.display.screen().root
         self.window: Any = None
@@ -77,7 +75,7 @@ class Probe:
 
     def _tell(self, **facts: Any) -> None:
         """Send one line to the host."""
-        os.write(self.sink, json.dumps(facts).encode() + b"\n")
+        self.host.sendall(json.dumps(facts).encode() + b"\n")
 
     def _size(self) -> tuple[int, int]:
         geometry = self.root.get_geometry()
@@ -88,9 +86,9 @@ class Probe:
         unread = b""
         while True:
             self._events()
-            ready = select.select([self.display.fileno(), self.source], [], [])[0]
-            if self.source in ready:
-                data = os.read(self.source, 65536)
+            ready = select.select([self.display.fileno(), self.host], [], [])[0]
+            if self.host in ready:
+                data = self.host.recv(65536)
                 if not data:
                     return
                 *lines, unread = (unread + data).split(b"\n")
@@ -179,7 +177,7 @@ class Probe:
         if event.type == X.MotionNotify:
             # By far the most frequent line, so it is not left to the JSON encoder.
             line = b'{"event": "motion", "x": %d, "y": %d}\n'
-            os.write(self.sink, line % (event.root_x, event.root_y))
+            self.host.sendall(line % (event.root_x, event.root_y))
         elif event.type in (X.ButtonPress, X.ButtonRelease):
             down = event.type == X.ButtonPress
             place = {"x": event.root_x, "y": event.root_y}
@@ -205,16 +203,13 @@ class Probe:
 
 
 def main() -> None:
-    """Serve stdin and stdout, or the host that connects to the port in the argument."""
-    if len(sys.argv) == 1:
-        Probe(0, 1).run()
-        return
+    """Listen, say so on stdout, and serve the host that connects."""
     with socket.create_server(("", int(sys.argv[1]))) as server:
         print("listening", flush=True)
         connection = server.accept()[0]
     with connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        Probe(connection.fileno(), connection.fileno()).run()
+        Probe(connection).run()
 
 
 if __name__ == "__main__":
