@@ -138,6 +138,31 @@ def test_other_events_do_not_prolong_the_grace(late: int) -> None:
         assert rig.tablet.frames() == [keyed(LEFT, 1)]
 
 
+def test_a_backend_that_puts_the_position_first_is_waited_for_once(late: int) -> None:
+    with Rig(grace=0.05) as rig:
+        assert rig.send(pos(1, 1), key(LEFT)) == [at(6, 6)]
+        wait_for(rig, rig.tablet.fileno(), late)
+        assert rig.tablet.frames() == [keyed(LEFT, 1)]
+        rig.ring._pump.grace_ns = 10**15  # whoever waits for that does not come back
+        assert rig.send(pos(2, 2), key(RIGHT)) == [at(8, 8)]
+        wait_for(rig, rig.tablet.fileno(), late)
+        assert rig.tablet.frames() == [keyed(RIGHT, 1)]
+
+
+def test_a_backend_that_puts_the_position_last_again_is_waited_for_again(late: int) -> None:
+    with Rig(grace=0.05) as rig:
+        rig.send(key(LEFT))
+        wait_for(rig, rig.tablet.fileno(), late)
+        rig.tablet.frames()
+        assert rig.send(key(LEFT, 0), pos(1, 1)) == [at(6, 6) + keyed(LEFT, 0)]
+        rig.ring._pump.grace_ns = 10**10
+        assert rig.send(key(LEFT)) == []
+        unheard = threading.Timer(0.05, lambda: (rig.backend.put(pos(2, 2)), rig.backend.fire(0)))
+        unheard.start()
+        wait_for(rig, rig.tablet.fileno(), late)
+        assert rig.tablet.frames() == [at(8, 8) + keyed(LEFT, 1)]
+
+
 def test_a_press_that_comes_as_the_grace_of_another_ends_has_a_grace_of_its_own(
     late: int,
 ) -> None:

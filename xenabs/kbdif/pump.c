@@ -28,6 +28,9 @@ enum {
     FRAME_EVENTS = 3 + 8 + 1,
     /* A backend that fires the channel without bringing anything is heard once a millisecond after
      * so many times in a row. A few are normal: an entry is often drained before its own event. */
+    /* The grace for a backend that puts the position first: long enough to see it change its ways,
+     * too short for a person to feel. */
+    SHORT_GRACE_NS = 1000000,
     QUIET_WAKEUPS_MAX = 64,
     QUIET_PAUSE_NS = 1000000
 };
@@ -191,6 +194,8 @@ static int pointer_frame(struct pump *p, struct batch *b, struct place to, int32
         batch_event(b, EV_ABS, ABS_X, p->x);
         batch_event(b, EV_ABS, ABS_Y, p->y);
     }
+    if (p->pending_count && to.known)
+        p->position_first = false;
     for (uint32_t i = 0; i < p->pending_count; i++)
         batch_event(b, EV_KEY, p->pending[i].code, p->pending[i].pressed);
     p->pending_count = 0;
@@ -379,6 +384,11 @@ static void start_tick(struct pump *p)
         p->tick_ends = now_ns() + p->tick_ns;
 }
 
+static uint64_t grace(const struct pump *p)
+{
+    return p->position_first && p->grace_ns > SHORT_GRACE_NS ? SHORT_GRACE_NS : p->grace_ns;
+}
+
 int pump_drain(struct pump *p)
 {
     uint32_t slots[KBDIF_RING_LENGTH][SLOT_WORDS];
@@ -407,7 +417,7 @@ int pump_drain(struct pump *p)
     if (rc)
         return rc;
     if (p->pending_count && !p->grace_ends)
-        p->grace_ends = now_ns() + p->grace_ns;
+        p->grace_ends = now_ns() + grace(p);
     start_tick(p);
     return (int)count;
 }
@@ -435,6 +445,7 @@ void pump_init(struct pump *p, uint32_t cons)
     p->x = p->y = -1;
     p->failed_fd = -1;
     p->pending_count = p->quiet_wakeups = 0;
+    p->position_first = false;
     p->grace_ends = p->tick_ends = p->pause_ends = 0;
 }
 
@@ -487,6 +498,7 @@ static int grace_over(struct pump *p)
     if (rc < 0 || !due(p->grace_ends))
         return rc;
     p->grace_ends = 0;
+    p->position_first = true;
     batch_begin(&b);
     rc = pending_frame(p, &b);
     return rc ? rc : batch_flush(p, &b);

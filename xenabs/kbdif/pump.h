@@ -74,7 +74,7 @@ struct pump {
     uint8_t raw;           /* positions are raw (0..32767 for the screen), else pixels */
     uint32_t width;        /* of the screen in pixels; 0: not known */
     uint32_t height;
-    uint64_t grace_ns; /* how long a button at a batch's end waits for its position */
+    uint64_t grace_ns; /* how long a button at a batch's end waits for its position, at most */
     uint64_t tick_ns;  /* after work, return PUMP_TICK once this much later; 0: never */
     uint8_t tablet_keys[KEY_BITMAP_BYTES];
     uint8_t keyboard_keys[KEY_BITMAP_BYTES];
@@ -89,6 +89,7 @@ struct pump {
     /* The pump's own. */
     struct pump_button pending[8];
     uint32_t pending_count;
+    uint8_t position_first; /* the backend's last button had no position after it */
     uint32_t quiet_wakeups; /* in a row that brought nothing */
     uint64_t grace_ends;    /* CLOCK_MONOTONIC in ns; 0: not running */
     uint64_t tick_ends;
