@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from testbed.errors import BedError, last_lines
@@ -79,9 +79,3 @@ def call(
         said = (done.stderr or done.stdout).decode(errors="replace")
         raise BedError(problem, {f"{argv[0]} (status {done.returncode})": last_lines(said)})
     return done.stdout
-
-
-def tail_of(paths: Iterable[Path]) -> str:
-    """The last lines of those files that exist, for a failure's evidence."""
-    texts = [path.read_text(errors="replace") for path in paths if path.exists()]
-    return last_lines("\n".join(texts))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import struct
 import time
@@ -160,10 +159,6 @@ class Rfb:
             if canvas is not None and same_size:
                 canvas.paint(x, y, width, height, data)
         return same_size
-
-    def quiet(self, seconds: float) -> bool:
-        """Whether the server sends nothing for so long."""
-        return not select.select([self._socket], [], [], seconds)[0]
 
 
 class _Canvas:

@@ -14,7 +14,7 @@ RUN = Path("/run/xenabs")
 
 
 class DeviceLock:
-    """The right to be a device's frontend, held until `release` or the process's end."""
+    """The right to be a device's frontend, held until the process ends."""
 
     def __init__(self, device: str, run: Path = RUN) -> None:
         self._device = device
@@ -39,11 +39,6 @@ class DeviceLock:
             time.sleep(0.02)
         sign(fd)
         self._fd = fd
-
-    def release(self) -> None:
-        """Let somebody else have it."""
-        os.close(self._fd)
-        self._fd = -1
 
     def fileno(self) -> int:
         """The descriptor that holds the lock; a process that inherits it holds it, too."""

@@ -4,7 +4,7 @@ import fcntl
 import os
 import struct
 
-from xenabs.errors import XenabsError
+from xenabs.xen.device_node import open_node
 
 NODE = "/dev/xen/evtchn"
 IOCTL_BIND_UNBOUND_PORT = 0x44502
@@ -17,12 +17,7 @@ class EventChannel:
 
     def __init__(self, domain: int) -> None:
         """Allocate a port for `domain`. Raises XenabsError without the module or the right."""
-        try:
-            self.fd = os.open(NODE, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError as error:
-            raise XenabsError(f"{NODE} is missing: modprobe xen-evtchn") from error
-        except PermissionError as error:
-            raise XenabsError(f"{NODE} is open to root only: run xenabs as root") from error
+        self.fd = open_node(NODE, "xen-evtchn")
         request = bytearray(struct.pack("I", domain))
         self.port: int = fcntl.ioctl(self.fd, IOCTL_BIND_UNBOUND_PORT, request)
 

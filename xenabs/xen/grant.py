@@ -5,8 +5,8 @@ import mmap
 import os
 import struct
 
-from xenabs.errors import XenabsError
 from xenabs.kbdif.ring import PAGE_SIZE
+from xenabs.xen.device_node import open_node
 
 NODE = "/dev/xen/gntalloc"
 IOCTL_ALLOC_GREF = 0x184705
@@ -21,12 +21,7 @@ class Grant:
 
     def __init__(self, domain: int) -> None:
         """Allocate, grant and map. Raises XenabsError without the module or the right."""
-        try:
-            self.fd = os.open(NODE, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError as error:
-            raise XenabsError(f"{NODE} is missing: modprobe xen-gntalloc") from error
-        except PermissionError as error:
-            raise XenabsError(f"{NODE} is open to root only: run xenabs as root") from error
+        self.fd = open_node(NODE, "xen-gntalloc")
         request = bytearray(ALLOC_GREF.pack(domain, FLAG_WRITABLE, 1, 0, 0, 0))
         fcntl.ioctl(self.fd, IOCTL_ALLOC_GREF, request)
         *_, offset, self.reference, _ = ALLOC_GREF.unpack(request)
