@@ -104,6 +104,26 @@ def test_a_button_without_a_known_position_comes_with_the_next_position_entry() 
         assert rig.send(key(LEFT), pos(5, 5)) == [keyed(LEFT, 1)]
 
 
+def test_a_press_that_waits_is_told_by_the_next_pump_if_this_one_is_killed(rig: Rig) -> None:
+    rig.send(pos(10, 20))
+    assert rig.send(key(LEFT)) == []
+    tablet = Output(rig.tablet_fd, frozenset(BUTTONS))
+    keyboard = Output(rig.keyboard_fd, frozenset(KEYS))
+    ring = Ring(rig.backend.page, tablet=tablet, keyboard=keyboard, start=rig.backend.cons)
+    ring.speak_raw()
+    rig.backend.put(pos(1000, 2000))
+    ring.drain()
+    assert rig.tablet.frames() == [at(2004, 4004) + keyed(LEFT, 1)]
+    ring.close()
+
+
+def test_slots_of_waiting_buttons_are_given_back_with_them(rig: Rig) -> None:
+    rig.send(pos(10, 20), key(LEFT))
+    assert rig.backend.cons != rig.backend.prod
+    rig.send(key(KEY_A))
+    assert rig.backend.cons == rig.backend.prod
+
+
 # ---- motion ----
 
 

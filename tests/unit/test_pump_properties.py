@@ -125,14 +125,16 @@ def test_the_pump_does_what_the_model_does(start, together, actions, told_cons) 
     with Rig(start=start, together=together) as rig:
         for action, argument in actions:
             if action == "batch":
-                cons = rig.backend.cons
-                rig.backend.put(*argument)
+                cons = rig.backend.prod
+                placed = rig.backend.put(*argument)
                 waiting = rig.backend.waiting(cons)
                 if waiting and told_cons is not None:
                     rig.backend.cons = told_cons
-                assert rig.ring.drain() == len(waiting) == len(argument)
-                assert rig.backend.cons == rig.backend.prod
+                assert rig.ring.drain() == len(waiting) == placed
                 as_written(rig, model.batch(waiting), together)
+                # Entries of buttons that wait for a position are not given back yet.
+                if waiting:
+                    assert (rig.backend.cons == rig.backend.prod) == (not model.pending)
             elif action == "screen":
                 rig.ring.set_screen(*argument)
                 model.screen = argument
@@ -233,7 +235,7 @@ def test_no_backend_makes_the_pump_write_what_a_device_did_not_declare(
             if rig.backend.prod != rig.backend.cons:
                 rig.backend.cons = told_cons
             assert 0 <= rig.ring.drain() <= SLOTS
-            assert rig.backend.cons == rig.backend.prod
+            assert rig.backend.prod - rig.backend.cons & U32 <= SLOTS
             if release:
                 rig.ring.release()
             tablet.read(rig.tablet.messages())

@@ -85,6 +85,26 @@ static void put(uint8_t *bitmap, uint32_t code, bool on)
         bitmap[code / 8] &= (uint8_t) ~(1u << (code % 8));
 }
 
+/* ---- what the backend, and a next process, may go by ---- */
+
+static uint32_t *word(struct pump *p, uint32_t offset)
+{
+    return (uint32_t *)(void *)(p->page + offset);
+}
+
+/* Give slots back and say so, as xen-kbdfront does; a backend may wait for room. Those of buttons
+ * that still wait for their position stay: a process that follows a crash reads them again. */
+static void tell(struct pump *p)
+{
+    struct ioctl_evtchn_notify notify = {.port = p->channel_port};
+    uint32_t cons = p->pending_count ? p->pending_from : p->next;
+
+    __atomic_store_n(word(p, KBDIF_IN_CONS), cons, __ATOMIC_RELEASE);
+    if (p->channel_port && cons != p->told)
+        (void)ioctl(p->channel_fd, IOCTL_EVTCHN_NOTIFY, &notify);
+    p->told = cons;
+}
+
 /* ---- one write of whole frames ---- */
 
 struct batch {
@@ -110,6 +130,8 @@ static int batch_flush(struct pump *p, struct batch *b)
     const char *at = (const char *)b->event;
     size_t left = (size_t)b->count * sizeof b->event[0];
 
+    /* First: of a process that is killed just now, what was not written is lost, not done twice. */
+    tell(p);
     while (left) {
         ssize_t n = write(b->fd, at, left);
 
@@ -298,6 +320,8 @@ static int button_entry(struct pump *p, struct batch *b, uint16_t code, bool pre
         rc = pending_frame(p, b);
     if (rc)
         return rc;
+    if (!p->pending_count)
+        p->pending_from = p->next;
     p->pending[p->pending_count++] = (struct pump_button){code, pressed};
     put(p->down, code, pressed);
     b->motion_at = -1;
@@ -344,11 +368,6 @@ static int entry(struct pump *p, struct batch *b, const uint32_t *slot)
 
 /* ---- the ring ---- */
 
-static uint32_t *word(struct pump *p, uint32_t offset)
-{
-    return (uint32_t *)(void *)(p->page + offset);
-}
-
 static void take(struct pump *p, uint32_t index, uint32_t *slot)
 {
     const uint32_t *from =
@@ -356,17 +375,6 @@ static void take(struct pump *p, uint32_t index, uint32_t *slot)
 
     for (int i = 0; i < SLOT_WORDS; i++)
         slot[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
-}
-
-/* Give the slots back and say so, as xen-kbdfront does; a backend may wait for room. */
-static void consumed(struct pump *p, uint32_t prod)
-{
-    struct ioctl_evtchn_notify notify = {.port = p->channel_port};
-
-    p->cons = prod;
-    __atomic_store_n(word(p, KBDIF_IN_CONS), prod, __ATOMIC_RELEASE);
-    if (p->channel_port)
-        (void)ioctl(p->channel_fd, IOCTL_EVTCHN_NOTIFY, &notify);
 }
 
 static uint64_t now_ns(void)
@@ -401,17 +409,20 @@ int pump_drain(struct pump *p)
         return 0;
     if (count > KBDIF_RING_LENGTH) {
         p->counters.overruns++;
-        consumed(p, prod);
+        p->cons = p->next = prod;
         start_tick(p);
         return pump_release(p);
     }
     for (uint32_t i = 0; i < count; i++)
         take(p, p->cons + i, slots[i]);
-    consumed(p, prod);
+    p->cons = prod;
 
     batch_begin(&b);
-    for (uint32_t i = 0; i < count && !rc; i++)
+    for (uint32_t i = 0; i < count && !rc; i++) {
+        p->next = prod - count + i;
         rc = entry(p, &b, slots[i]);
+    }
+    p->next = prod;
     if (!rc)
         rc = batch_flush(p, &b);
     if (rc)
@@ -441,7 +452,7 @@ void pump_init(struct pump *p, uint32_t cons)
 {
     memset(&p->counters, 0, sizeof p->counters);
     memset(p->down, 0, sizeof p->down);
-    p->cons = cons;
+    p->cons = p->next = p->told = cons;
     p->x = p->y = -1;
     p->failed_fd = -1;
     p->pending_count = p->quiet_wakeups = 0;

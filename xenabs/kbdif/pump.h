@@ -89,6 +89,9 @@ struct pump {
     /* The pump's own. */
     struct pump_button pending[8];
     uint32_t pending_count;
+    uint32_t pending_from; /* index of the first of them */
+    uint32_t next;         /* index of the entry that is translated just now, else cons */
+    uint32_t told;         /* what in_cons says */
     uint8_t position_first; /* the backend's last button had no position after it */
     uint32_t quiet_wakeups; /* in a row that brought nothing */
     uint64_t grace_ends;    /* CLOCK_MONOTONIC in ns; 0: not running */
