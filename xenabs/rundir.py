@@ -37,12 +37,9 @@ class DeviceLock:
                 )
             # flock has no deadline of its own, and nothing else tells of its end.
             time.sleep(0.02)
-        sign(fd)
+        os.truncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         self._fd = fd
-
-    def fileno(self) -> int:
-        """The descriptor that holds the lock; a process that inherits it holds it, too."""
-        return self._fd
 
     def holder(self) -> int | None:
         """The process that has the device, None if nobody has."""
@@ -57,12 +54,6 @@ class DeviceLock:
             return int(text) if text.isdigit() else None
         finally:
             os.close(fd)
-
-
-def sign(lock: int) -> None:
-    """Write this process down as the holder of a lock's descriptor."""
-    os.truncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
 
 
 def write_state(device: str, state: Mapping[str, Any], run: Path = RUN) -> None:

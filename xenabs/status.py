@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 FEATURES = (nodes.FEATURE_ABS_POINTER, nodes.FEATURE_RAW_POINTER)
 
 
-def of_daemon(device: Device, source: "RingSource") -> dict[str, Any]:
-    """The state of a device that this process is the daemon of, ready for JSON, less counters."""
+def of_daemon(device: Device, source: "RingSource", why: str) -> dict[str, Any]:
+    """The state of a device that this process is the daemon of, ready for JSON, less counters.
+
+    `why` says why this source was chosen.
+    """
     frontend = source.frontend
     return {
         "device": device.name,
@@ -23,7 +26,7 @@ def of_daemon(device: Device, source: "RingSource") -> dict[str, Any]:
         "pid": os.getpid(),
         "version": __version__,
         "source": "ring",
-        "why": "asked for by --source ring",
+        "why": why,
         "frontend": {"path": frontend.path, "state": frontend.state().title},
         "backend": {
             "path": frontend.backend_path(),
@@ -44,6 +47,11 @@ def known() -> list[dict[str, Any]]:
         state = rundir.read_state(device.name) if running else None
         states.append(state or {"device": device.name, "driver": device.driver(), "source": None})
     return states
+
+
+def summary(state: dict[str, Any]) -> str:
+    """One line about a device that has a daemon."""
+    return f"{state['source']}, backend {state['backend']['state']}"
 
 
 def describe(state: dict[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ class FakeStore:
     """Nodes in memory; `changed` is told the paths of each change, in order."""
 
     def __init__(self) -> None:
-        self.nodes = {f"{FRONTEND}/backend": BACKEND, f"{FRONTEND}/backend-id": "0"}
+        self.nodes = {"domid": "1", f"{FRONTEND}/backend": BACKEND, f"{FRONTEND}/backend-id": "0"}
         self.changed: Callable[[str], None] = lambda path: None
         self.log: list[tuple[str, str | None]] = []
 
@@ -42,13 +42,23 @@ class FakeShare:
     def __init__(self, store: FakeStore, freed_at: list[str | None]) -> None:
         self.page = mmap.mmap(-1, 4096)
         self.channel_fd, self.channel_port = -1, 0
+        self.domain = store.nodes["domid"]
+        self.abandoned = False
         self._store, self._freed_at = store, freed_at
 
     def keys(self) -> dict[str, str | None]:
         return {"page-ref": "4711", "page-gref": "8", "event-channel": "15"}
 
+    @property
+    def open(self) -> bool:
+        return not self.page.closed
+
     def close(self) -> None:
         self._freed_at.append(self._store.read(f"{BACKEND}/state"))
+        self.page.close()
+
+    def abandon(self) -> None:
+        self.abandoned = True
         self.page.close()
 
 
@@ -98,9 +108,9 @@ class QemuBackend:
         self.state = state
         self.store.write(f"{BACKEND}/state", str(state.value))
 
-    def press(self, page: mmap.mmap, keycode: int) -> None:
-        """Write one KEY entry, as pressed."""
-        self._put(page, struct.pack("BBxxI", 3, 1, keycode))
+    def press(self, page: mmap.mmap, keycode: int, pressed: bool = True) -> None:
+        """Write one KEY entry."""
+        self._put(page, struct.pack("BBxxI", 3, pressed, keycode))
 
     def point(self, page: mmap.mmap, x: int, y: int) -> None:
         """Write one POS entry."""

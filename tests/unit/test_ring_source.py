@@ -1,8 +1,10 @@
 """The frontend's handshake against a backend that follows QEMU's rules, and against one that does
 not."""
 
+import contextlib
 import os
 import struct
+from typing import Any
 
 import pytest
 from evdev import ecodes
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from qemu_double import BACKEND, FRONTEND, OFFERED, FakeShare, FakeStore, QemuBackend
 
+from xenabs.geometry import axis_from_raw
 from xenabs.kbdif.nodes import XenbusState
 from xenabs.kbdif.ring import Output
 from xenabs.sources.ring import Phase, RingSource
@@ -28,11 +31,23 @@ class Guest:
         self.shares: list[FakeShare] = []
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
+        self.start()
+
+    def start(self, **inherited: Any) -> None:
+        """A new process of ours, with what it has from the last one."""
         keys = Output(self._write, frozenset({ecodes.KEY_A}))
         tablet = Output(self._write, frozenset({ecodes.BTN_LEFT}))
-        self.source = RingSource(
-            Frontend(self.store, FRONTEND), tablet, keys, share=self._new_share
-        )
+        frontend = Frontend(self.store, FRONTEND)
+        self.source = RingSource(frontend, tablet, keys, self._new_share, **inherited)
+
+    def restore(self, domain: str) -> None:
+        """What the toolstack does to a guest that it restores; QEMU is a new process."""
+        self.store.nodes["domid"] = domain
+        for path in [path for path in self.store.nodes if path.startswith(FRONTEND)]:
+            if path.rsplit("/")[-1] not in ("backend", "backend-id"):
+                del self.store.nodes[path]
+        self.store.nodes[f"{FRONTEND}/state"] = "1"
+        self.backend.start()
 
     def __del__(self) -> None:
         os.close(self._read)
@@ -56,14 +71,14 @@ class Guest:
     def states(self) -> tuple[str | None, str | None]:
         return self.store.read(f"{FRONTEND}/state"), self.store.read(f"{BACKEND}/state")
 
-    def seen(self, wanted: int) -> list[tuple[int, int]]:
-        """Codes and values of the events of one type, since the last look."""
+    def seen(self) -> list[tuple[int, int, int]]:
+        """Types, codes and values of the events since the last look, but for SYN_REPORT."""
         try:
             data = os.read(self._read, 65536)
         except BlockingIOError:
             return []
         events = (EVENT.unpack_from(data, at) for at in range(0, len(data), EVENT.size))
-        return [(code, value) for _, _, kind, code, value in events if kind == wanted]
+        return [event[2:] for event in events if event[2] != ecodes.EV_SYN]
 
 
 @pytest.fixture
@@ -149,7 +164,7 @@ def test_a_backend_that_was_killed_finds_the_same_page_again(connected: Guest) -
 def test_nothing_stays_pressed_when_the_connection_ends(connected: Guest, end: str) -> None:
     connected.backend.press(connected.shares[0].page, ecodes.KEY_A)
     connected.source._ring.drain()
-    assert connected.seen(ecodes.EV_KEY) == [(ecodes.KEY_A, 1)]
+    assert connected.seen() == [(ecodes.EV_KEY, ecodes.KEY_A, 1)]
     match end:
         case "closes":
             connected.backend.close()
@@ -158,7 +173,7 @@ def test_nothing_stays_pressed_when_the_connection_ends(connected: Guest, end: s
         case "we close":
             connected.source.close()
     connected.rest()
-    assert connected.seen(ecodes.EV_KEY) == [(ecodes.KEY_A, 0)]
+    assert connected.seen() == [(ecodes.EV_KEY, ecodes.KEY_A, 0)]
 
 
 def test_counters_go_on_over_a_reconnection(connected: Guest) -> None:
@@ -175,7 +190,7 @@ def test_the_same_position_is_obeyed_again_after_a_reconnection(connected: Guest
     for _ in range(2):
         connected.backend.point(connected.shares[-1].page, 100, 200)
         connected.source._ring.drain()
-        places.append(dict(connected.seen(ecodes.EV_ABS)))
+        places.append({code: value for _, code, value in connected.seen()})
         connected.backend.close()
         connected.rest()
     # evdev drops a value that its device already has.
@@ -212,6 +227,22 @@ def test_the_screen_is_the_one_the_backend_tells_of() -> None:
     assert guest.source.screen == (1920, 1080)
 
 
+def test_a_device_that_is_detached_is_let_go_and_not_written_to_any_more(connected: Guest) -> None:
+    connected.store.nodes[f"{BACKEND}/online"] = "0"
+    connected.backend.close()
+    connected.rest()
+    assert connected.states() == ("6", "6")
+    assert connected.source.released
+    for path in [path for path in connected.store.nodes if path.startswith((FRONTEND, BACKEND))]:
+        del connected.store.nodes[path]
+    connected.store.log.clear()
+    assert not connected.source.attached
+    connected.source.close()
+    connected.source.step()
+    assert connected.source.phase is Phase.CLOSED
+    assert connected.store.log == []
+
+
 STATES = st.sampled_from(["", "x", "-1", "99", *(str(state.value) for state in XenbusState)])
 
 
@@ -228,3 +259,86 @@ def test_whatever_the_backend_says_the_page_is_freed_only_when_it_lets_go(
         guest.source.step()
         assert len(guest.shares) - len(guest.freed_at) <= 1
     assert set(guest.freed_at) <= {"5", "6"}
+
+
+def test_a_next_process_goes_on_where_the_last_one_died(connected: Guest) -> None:
+    share, backend = connected.shares[0], connected.backend
+    backend.press(share.page, ecodes.KEY_A)
+    connected.source._ring.drain()
+    assert connected.seen() == [(ecodes.EV_KEY, ecodes.KEY_A, 1)]
+    backend.press(share.page, ecodes.KEY_A, pressed=False)  # while nobody reads
+    connected.store.log.clear()
+    connected.start(adopted=share, down=frozenset({ecodes.KEY_A}))
+    connected.rest()
+    backend.point(share.page, 100, 200)
+    connected.source._ring.drain()
+    assert connected.seen() == [
+        (ecodes.EV_KEY, ecodes.KEY_A, 0),
+        (ecodes.EV_ABS, ecodes.ABS_X, axis_from_raw(100)),
+        (ecodes.EV_ABS, ecodes.ABS_Y, axis_from_raw(200)),
+    ]
+    assert connected.store.log == []
+    assert len(connected.shares) == 1
+
+
+class Killed(Exception): ...
+
+
+@pytest.mark.parametrize("writes", range(12))
+@pytest.mark.parametrize("closing", [False, True], ids=["connecting", "closing"])
+def test_killed_after_any_write_to_the_store_the_next_process_connects(
+    writes: int, closing: bool
+) -> None:
+    guest = Guest()
+    guest.backend.start()
+    if closing:
+        guest.rest()
+        guest.source.close()
+    left = writes
+
+    def count(path: str) -> None:
+        nonlocal left
+        if path.startswith(FRONTEND):
+            left -= 1
+            if left < 0:
+                raise Killed
+
+    guest.store.changed = count
+    with contextlib.suppress(Killed):
+        guest.rest()
+    guest.store.changed = lambda path: None
+    kept = guest.shares[-1] if guest.shares and guest.shares[-1].open else None
+    guest.start(adopted=kept)
+    guest.rest()
+    assert guest.source.phase is Phase.CONNECTED
+    assert guest.states() == ("4", "4")
+    # At InitWait it has not been called to the page yet.
+    assert set(guest.freed_at) <= {"2", "5", "6"}
+
+
+@pytest.mark.parametrize("key", ["page-ref", "page-gref", "event-channel", "state"])
+def test_what_the_store_does_not_speak_of_is_kept_until_the_backend_lets_go(
+    connected: Guest, key: str
+) -> None:
+    connected.store.nodes[f"{FRONTEND}/{key}"] = "1"
+    connected.start(adopted=connected.shares[0], down=frozenset({ecodes.KEY_A}))
+    assert connected.seen() == [(ecodes.EV_KEY, ecodes.KEY_A, 0)]
+    connected.rest()
+    assert connected.freed_at == ["5"]
+    assert connected.states() == ("4", "4")
+
+
+@pytest.mark.parametrize("alive", [True, False], ids=["a running process", "the next process"])
+@pytest.mark.parametrize("domain", ["1", "2"], ids=["same number", "other number"])
+def test_after_a_restore_the_old_share_is_abandoned_and_a_new_one_connected(
+    connected: Guest, domain: str, alive: bool
+) -> None:
+    old = connected.shares[0]
+    connected.restore(domain)
+    if not alive:
+        connected.start(adopted=old)
+    connected.rest()
+    assert old.abandoned
+    assert connected.freed_at == []
+    assert connected.states() == ("4", "4")
+    assert connected.store.read(f"{FRONTEND}/request-abs-pointer") == "1"

@@ -1,9 +1,12 @@
 """xenabs run"""
 
 import logging
+import os
+import sys
 
 import click
 
+from xenabs.sources.choice import AUTO, RING
 from xenabs.xen import bus
 
 
@@ -11,11 +14,11 @@ from xenabs.xen import bus
 @click.argument("device", required=False)
 @click.option(
     "--source",
-    type=click.Choice(["ring"]),
-    default="ring",
+    type=click.Choice([AUTO, RING]),
+    default=AUTO,
     show_default=True,
     help="Where events come from. ring: xenabs takes the device from the kernel's driver and reads "
-    "the ring itself.",
+    "the ring itself. auto: the ring where that is safe, which `xenabs status` explains.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Say more about what happens.")
 def run(device: str | None, source: str, verbose: bool) -> None:
@@ -23,6 +26,8 @@ def run(device: str | None, source: str, verbose: bool) -> None:
 
     Without DEVICE it is the only vkbd there is. SIGTERM and SIGINT close the connection; the device
     stays without a driver then, until xenabs runs again or `xenabs release` gives it back.
+    SIGHUP ends it without closing, with exit code 75: the next one, started within 30 seconds, goes
+    on.
     """
     # Here, so that a command which only looks loads no uinput.
     from xenabs import daemon
@@ -30,4 +35,5 @@ def run(device: str | None, source: str, verbose: bool) -> None:
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO, format="xenabs: %(message)s"
     )
-    daemon.run(bus.find(device))
+    if daemon.run(bus.find(device), source):
+        sys.exit(os.EX_TEMPFAIL)

@@ -4,9 +4,10 @@ Codes 1 to 248 and 0x160 to 0x1ff are keys; between and beyond lie the buttons o
 and pens (linux/input-event-codes.h), which would make udev take the device for one of those.
 """
 
-from evdev import UInput, ecodes
+from evdev import ecodes
 
 from xenabs.devices import virtual
+from xenabs.devices.virtual import VirtualDevice
 
 NAME = "xenabs keyboard"
 PRODUCT = 0xFFFC
@@ -19,6 +20,11 @@ CAPABILITIES: virtual.Capabilities = {
 }
 
 
-def create() -> UInput:
-    """The keyboard's uinput device. Raises XenabsError if there can be none."""
-    return virtual.create(NAME, PRODUCT, CAPABILITIES)
+def create(vkbd: str) -> VirtualDevice:
+    """A new keyboard for what `vkbd` ("vkbd-0") sends. Raises XenabsError if there can be none."""
+    return virtual.create(NAME, PRODUCT, CAPABILITIES, vkbd)
+
+
+def adopt(fd: int) -> VirtualDevice:
+    """The keyboard that an earlier process made."""
+    return VirtualDevice(fd, CAPABILITIES)

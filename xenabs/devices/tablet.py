@@ -6,9 +6,10 @@ touchscreen's buttons would turn it into one that does not hover; REL_X and REL_
 high-resolution wheel codes that are declared and not sent make libinput scroll twice.
 """
 
-from evdev import AbsInfo, UInput, ecodes
+from evdev import AbsInfo, ecodes
 
 from xenabs.devices import virtual
+from xenabs.devices.virtual import VirtualDevice
 from xenabs.geometry import AXIS_MAX
 
 NAME = "xenabs tablet"
@@ -30,6 +31,11 @@ CAPABILITIES: virtual.Capabilities = {
 }
 
 
-def create() -> UInput:
-    """The tablet's uinput device. Raises XenabsError if there can be none."""
-    return virtual.create(NAME, PRODUCT, CAPABILITIES)
+def create(vkbd: str) -> VirtualDevice:
+    """A new tablet for what `vkbd` ("vkbd-0") sends. Raises XenabsError if there can be none."""
+    return virtual.create(NAME, PRODUCT, CAPABILITIES, vkbd)
+
+
+def adopt(fd: int) -> VirtualDevice:
+    """The tablet that an earlier process made."""
+    return VirtualDevice(fd, CAPABILITIES)

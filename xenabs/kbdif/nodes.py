@@ -49,7 +49,9 @@ EVENT_CHANNEL = "event-channel"
 REQUEST_ABS_POINTER = "request-abs-pointer"
 REQUEST_RAW_POINTER = "request-raw-pointer"
 
-# The backend's directory: what it offers, and the screen its pixels are of.
+# The backend's directory: whether the toolstack is about to detach it,
+ONLINE = "online"
+# what it offers, and the screen its pixels are of.
 FEATURE_ABS_POINTER = "feature-abs-pointer"
 FEATURE_RAW_POINTER = "feature-raw-pointer"
 WIDTH = "width"

@@ -58,10 +58,11 @@ class Ring:
         channel_port: int = 0,
         start: int = 0,
         position: tuple[int, int] = NOWHERE,
+        down: Iterable[int] = (),
         grace: float = GRACE,
         tick: float = 0.0,
     ) -> None:
-        """Start at ring index `start`, the tablet being at axis values `position`.
+        """Start at ring index `start`, the tablet being at axis values `position`, `down` held.
 
         `channel_fd` gives ports (u32) that fired and takes those to unmask; `channel_port` is the
         local port that tells the backend of room in the ring, 0 tells it nothing. `grace` and
@@ -80,6 +81,7 @@ class Ring:
         pump.grace_ns, pump.tick_ns = round(grace * 1e9), round(tick * 1e9)
         lib.pump_init(pump, start)
         pump.x, pump.y = position
+        _set_bits(pump.down, down)
 
     def speak_raw(self) -> None:
         """Positions are raw: 0..32767 for the whole screen, whatever its size."""

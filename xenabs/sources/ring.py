@@ -15,17 +15,23 @@ IDLE under a connected backend is what a frontend that died leaves: the connecti
 A backend that falls back from Connected without closing was restarted. It finds the same page and
 event channel again: what is offered is withdrawn at Closing and Closed only, since until then a
 backend may still write to the page.
+
+A process that takes over from one that died is given what that one shared. If the frontend's keys
+still speak of it, it is OFFERED, and the ring goes on where it was; else it is kept until the
+backend, asked to close, is seen not to use it. After a restore of the guest, what was shared before
+is abandoned, and offered anew.
 """
 
 import logging
 import select
+import sys
 from collections.abc import Callable, Sequence
 from enum import Enum
 
 from xenabs.geometry import DEFAULT_SCREEN, framebuffer_size
 from xenabs.kbdif import nodes
 from xenabs.kbdif.nodes import LETTING_GO, XenbusState
-from xenabs.kbdif.ring import NOWHERE, Output, Ring, Wakeup
+from xenabs.kbdif.ring import NOWHERE, PAGE_SIZE, Output, Ring, Wakeup
 from xenabs.sources.share import Shared
 from xenabs.xen.xenbus import Frontend
 
@@ -59,6 +65,9 @@ class RingSource:
         keyboard: Output,
         share: Callable[[int], Shared],
         *,
+        adopted: Shared | None = None,
+        position: tuple[int, int] = NOWHERE,
+        down: frozenset[int] = frozenset(),
         tick: float = 0.0,
     ) -> None:
         self.frontend = frontend
@@ -69,15 +78,26 @@ class RingSource:
         self._outputs = (tablet, keyboard)
         self._tick = tick
         self._make_share = share
-        self._share: Shared | None = None
+        self._share = adopted
         self._ring: Ring | None = None
         self._past: dict[str, int] = {}
-        self._position = NOWHERE
+        self._position = position
+        self._down = down
+        if adopted is not None and self._in_use(adopted):
+            self.raw = frontend.read(nodes.REQUEST_RAW_POINTER) == "1"
+            self.phase = Phase.OFFERED
+        else:
+            self._let_go_of_keys()
 
     @property
     def released(self) -> bool:
         """Nothing of ours is shared any more."""
         return self._share is None
+
+    @property
+    def attached(self) -> bool:
+        """Whether XenStore knows the device; the toolstack removes it when it is detached."""
+        return self.frontend.backend_path() is not None
 
     def wait(self, control: Sequence[int]) -> Wakeup:
         """Translate events while connected; until a descriptor of `control` is ready or a tick.
@@ -98,16 +118,24 @@ class RingSource:
 
         Raises XenabsError if there can be no page or event channel, OSError if XenStore refuses.
         """
+        if self._share is not None and self.frontend.was_restored(self._share.domain):
+            log.info("the guest was restored: connecting anew")
+            self._withdraw(abandon=True)
+            self.phase = Phase.CLOSED if self.phase is Phase.CLOSING else Phase.IDLE
         while self._move(self.frontend.backend_state()):
             pass
 
     def close(self) -> None:
         """Begin to close; `step` goes on until the phase is CLOSED."""
         self._pause()
-        if self.phase is not Phase.CLOSED:
-            self.phase = Phase.CLOSING
-            if self.frontend.backend_state() not in LETTING_GO:
-                self.frontend.set_state(XenbusState.CLOSING)
+        if self.phase is Phase.CLOSED:
+            return
+        if self.released and not self.attached:
+            self.phase = Phase.CLOSED
+            return
+        self.phase = Phase.CLOSING
+        if self.frontend.backend_state() not in LETTING_GO:
+            self.frontend.set_state(XenbusState.CLOSING)
 
     def _move(self, backend: XenbusState) -> bool:
         """One step; whether another may be due without a change at the other end."""
@@ -133,6 +161,8 @@ class RingSource:
         return False
 
     def _approach(self, backend: XenbusState) -> bool:
+        if backend not in (XenbusState.UNKNOWN, XenbusState.INITIALISED, XenbusState.CONNECTED):
+            self._withdraw()
         match backend:
             case XenbusState.INIT_WAIT:
                 self._offer()
@@ -142,6 +172,8 @@ class RingSource:
                 self.frontend.set_state(XenbusState.CLOSING)
             case XenbusState.CLOSING:
                 self.frontend.set_state(XenbusState.CLOSED)
+            case XenbusState.CLOSED if self.frontend.being_detached():
+                log.info("the backend is about to be detached")
             case _:
                 self.frontend.set_state(XenbusState.INITIALISING)
         return False
@@ -169,9 +201,12 @@ class RingSource:
                 keyboard=self._outputs[1],
                 channel_fd=self._share.channel_fd,
                 channel_port=self._share.channel_port,
+                start=int.from_bytes(self._share.page[:4], sys.byteorder),
                 position=self._position,
+                down=self._down,
                 tick=self._tick,
             )
+            self._down = frozenset()
         self.screen = self._find_screen()
         if self.raw:
             self._ring.speak_raw()
@@ -199,7 +234,22 @@ class RingSource:
         if self._ring is not None:
             self._ring.release()
 
-    def _withdraw(self) -> None:
+    def _in_use(self, share: Shared) -> bool:
+        """Whether the frontend's keys speak of it, for a backend to go by."""
+        return (
+            share.domain == self.frontend.domain()
+            and self.frontend.state() in (XenbusState.INITIALISED, XenbusState.CONNECTED)
+            and all(self.frontend.read(key) == text for key, text in share.keys().items())
+        )
+
+    def _let_go_of_keys(self) -> None:
+        """Release what an earlier process left down."""
+        tablet, keyboard = self._outputs
+        page = bytearray(PAGE_SIZE)
+        Ring(page, tablet=tablet, keyboard=keyboard, down=self._down).release()
+        self._down = frozenset()
+
+    def _withdraw(self, *, abandon: bool = False) -> None:
         if self._ring is not None:
             self._ring.release()
             self._past = self.counters()
@@ -207,5 +257,8 @@ class RingSource:
             self._ring.close()
             self._ring = None
         if self._share is not None:
-            self._share.close()
+            if abandon:
+                self._share.abandon()
+            else:
+                self._share.close()
             self._share = None

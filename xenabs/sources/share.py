@@ -1,12 +1,35 @@
-"""What a frontend shares with its backend: one page and one event channel, kept by a guardian."""
+"""What a frontend shares with its backend: one page and one event channel.
 
+The guardian keeps both, under names that tell a next process what they are:
+
+    grant.OFFSET.REFERENCE      gntalloc's descriptor, where the page is in it, its grant
+    channel.PORT.DOMAIN         evtchn's descriptor, the local port, the domain we were then
+"""
+
+import os
 from typing import Any, Protocol
 
 from xenabs.kbdif import nodes
-from xenabs.sources.guardian import Guardian
 from xenabs.xen.event_channel import EventChannel
 from xenabs.xen.frame import frame_number
 from xenabs.xen.grant import Grant
+
+GRANT, CHANNEL = "grant", "channel"
+
+
+def domain_of(channel: str) -> str:
+    """The domain in the name of a kept event channel."""
+    return channel.split(".")[2]
+
+
+class Keeping(Protocol):
+    """Who keeps descriptors (see `xenabs.guardian.client.Guardian`)."""
+
+    @property
+    def kept(self) -> dict[str, int]: ...
+    def keep(self, name: str, fd: int) -> None: ...
+    def drop(self, name: str) -> None: ...
+    def hold(self, name: str) -> None: ...
 
 
 class Shared(Protocol):
@@ -18,30 +41,69 @@ class Shared(Protocol):
     def channel_fd(self) -> int: ...
     @property
     def channel_port(self) -> int: ...
+    @property
+    def domain(self) -> str: ...
     def keys(self) -> dict[str, str | None]: ...
     def close(self) -> None: ...
+    def abandon(self) -> None: ...
 
 
 class Share:
-    """A page by grant and frame number, and an event channel, for one backend domain.
+    """A page by grant and frame number, and an event channel, both kept by the guardian."""
 
-    `path` is the frontend's directory and `lock` the descriptor of the device's lock, both for the
-    guardian.
-    """
+    def __init__(self, grant: Grant, channel: EventChannel, domain: str, guardian: Keeping) -> None:
+        """Know of them. Raises XenabsError if the page's frame number is not certain."""
+        self._grant, self._channel, self._guardian = grant, channel, guardian
+        self._frame = frame_number(grant.page)
+        self.domain = domain
+        """The number of the domain that we were when the channel was made."""
+        self.page = grant.page
+        self.channel_fd, self.channel_port = channel.fd, channel.port
+        self._grant_name = f"{GRANT}.{grant.offset}.{grant.reference}"
+        self._channel_name = f"{CHANNEL}.{channel.port}.{domain}"
 
-    def __init__(self, domain: int, *, path: str, lock: int) -> None:
-        """Allocate both. Raises XenabsError, with nothing left behind, if that cannot be."""
-        self._grant = Grant(domain)
+    @classmethod
+    def with_backend(cls, backend: int, domain: str, guardian: Keeping) -> "Share":
+        """A new one, for the backend's domain; `domain` is our own.
+
+        Raises XenabsError, with nothing left behind, if that cannot be.
+        """
+        grant = Grant.to(backend)
         try:
-            self._frame = frame_number(self._grant.page)
-            self._channel = EventChannel(domain)
+            channel = EventChannel.to(backend)
+            try:
+                share = cls(grant, channel, domain, guardian)
+                guardian.keep(share._grant_name, grant.fd)
+                guardian.keep(share._channel_name, channel.fd)
+            except BaseException:
+                channel.close()
+                raise
         except BaseException:
-            self._grant.close()
+            grant.close()
             raise
-        self.page = self._grant.page
-        self.channel_fd = self._channel.fd
-        self.channel_port = self._channel.port
-        self._guardian = Guardian(path, [self._grant.fd, self._channel.fd], lock)
+        return share
+
+    @classmethod
+    def adopt(cls, guardian: Keeping) -> "Share | None":
+        """The one that an earlier process left with the guardian, None if there is none.
+
+        Half of one was never shared, and is given back to the kernel.
+        """
+        found = {name.split(".")[0]: (name, fd) for name, fd in guardian.kept.items()}
+        grant, channel = found.get(GRANT), found.get(CHANNEL)
+        if grant is None or channel is None:
+            for name, fd in filter(None, (grant, channel)):
+                guardian.drop(name)
+                os.close(fd)
+            return None
+        _, offset, reference = grant[0].split(".")
+        _, port, domain = channel[0].split(".")
+        return cls(
+            Grant(grant[1], int(offset), int(reference)),
+            EventChannel(channel[1], int(port)),
+            domain,
+            guardian,
+        )
 
     def keys(self) -> dict[str, str | None]:
         """What the frontend's keys must say; QEMU goes by page-ref, others by page-gref."""
@@ -53,6 +115,17 @@ class Share:
 
     def close(self) -> None:
         """Take both back. Only when the backend has let go of them."""
+        self._guardian.drop(self._channel_name)
+        self._guardian.drop(self._grant_name)
         self._channel.close()
         self._grant.close()
-        self._guardian.dismiss()
+
+    def abandon(self) -> None:
+        """The guest was restored: the page is ours alone, the channel is nobody's to close.
+
+        It is one of a former life, and the kernel has a BUG for whoever closes it last.
+        """
+        self._guardian.hold(self._channel_name)
+        self._guardian.drop(self._grant_name)
+        self._channel.close()
+        self._grant.close()

@@ -15,11 +15,15 @@ class EventChannel:
     """A port that one other domain may bind to; `fd` gives u32 ports that fired, takes those to
     unmask."""
 
-    def __init__(self, domain: int) -> None:
-        """Allocate a port for `domain`. Raises XenabsError without the module or the right."""
-        self.fd = open_node(NODE, "xen-evtchn")
+    def __init__(self, fd: int, port: int) -> None:
+        self.fd, self.port = fd, port
+
+    @classmethod
+    def to(cls, domain: int) -> "EventChannel":
+        """A new port for `domain`. Raises XenabsError without the module or the right."""
+        fd = open_node(NODE, "xen-evtchn")
         request = bytearray(struct.pack("I", domain))
-        self.port: int = fcntl.ioctl(self.fd, IOCTL_BIND_UNBOUND_PORT, request)
+        return cls(fd, fcntl.ioctl(fd, IOCTL_BIND_UNBOUND_PORT, request))
 
     def close(self) -> None:
         """Close the port."""

@@ -5,6 +5,7 @@ not certain is refused with a sentence.
 """
 
 import ctypes
+import functools
 import mmap
 import os
 import secrets
@@ -91,6 +92,7 @@ def _check_pfn(kcore: "Kcore", page: mmap.mmap, pfn: int) -> None:
         raise XenabsError(f"frame {pfn:#x} does not show the page's content{WITHOUT_RING}")
 
 
+@functools.cache
 def _symbols(*names: str) -> dict[str, int]:
     found = {}
     with KALLSYMS.open() as lines:

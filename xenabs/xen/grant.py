@@ -17,15 +17,21 @@ FLAG_WRITABLE = 1
 
 
 class Grant:
-    """One zeroed page that `domain` may map and write to; `page` is our own mapping of it."""
+    """A page that another domain may map and write to; `page` is our own mapping of it."""
 
-    def __init__(self, domain: int) -> None:
-        """Allocate, grant and map. Raises XenabsError without the module or the right."""
-        self.fd = open_node(NODE, "xen-gntalloc")
+    def __init__(self, fd: int, offset: int, reference: int) -> None:
+        """Map what stands at `offset` of gntalloc's descriptor `fd`. Raises OSError if nothing."""
+        self.fd, self.offset, self.reference = fd, offset, reference
+        self.page = mmap.mmap(fd, PAGE_SIZE, offset=offset)
+
+    @classmethod
+    def to(cls, domain: int) -> "Grant":
+        """A new, zeroed page for `domain`. Raises XenabsError without the module or the right."""
+        fd = open_node(NODE, "xen-gntalloc")
         request = bytearray(ALLOC_GREF.pack(domain, FLAG_WRITABLE, 1, 0, 0, 0))
-        fcntl.ioctl(self.fd, IOCTL_ALLOC_GREF, request)
-        *_, offset, self.reference, _ = ALLOC_GREF.unpack(request)
-        self.page = mmap.mmap(self.fd, PAGE_SIZE, offset=offset)
+        fcntl.ioctl(fd, IOCTL_ALLOC_GREF, request)
+        *_, offset, reference, _ = ALLOC_GREF.unpack(request)
+        return cls(fd, offset, reference)
 
     def close(self) -> None:
         """Give the page back to the kernel. Only when the other domain has let go of it."""

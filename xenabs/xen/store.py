@@ -128,7 +128,8 @@ def _text(string: Any) -> str:
 def _library() -> Any:
     for name in LIBRARIES:
         try:
-            return ffi.dlopen(name)
+            # Its thread, which reads watches, runs on while the interpreter unloads libraries.
+            return ffi.dlopen(name, ffi.RTLD_NOW | ffi.RTLD_NODELETE)
         except OSError:
             continue
     raise XenabsError(

@@ -39,6 +39,22 @@ class Frontend:
         if self.state() != state:
             self.store.write(f"{self.path}/{nodes.STATE}", str(state.value))
 
+    def domain(self) -> str:
+        """The number of this guest's domain; a restore changes it."""
+        return self.store.read("domid") or ""
+
+    def was_restored(self, domain: str) -> bool:
+        """Whether this is another life than the one in which we were `domain` and shared something.
+
+        Most restores change the domain's number. A migration may come upon the same one; but then
+        the toolstack has made the frontend's directory anew, and the backend has not seen a page.
+        """
+        return self.domain() != domain or (
+            self.read(nodes.EVENT_CHANNEL) is None
+            and self.state() is XenbusState.INITIALISING
+            and self.backend_state() in (XenbusState.INITIALISING, XenbusState.INIT_WAIT)
+        )
+
     def backend_path(self) -> str | None:
         """The backend's directory, None when the device is gone."""
         return self.read(nodes.BACKEND)
@@ -59,6 +75,10 @@ class Frontend:
             return self.store.read(f"{path}/{key}") if path else None
         except PermissionError:
             return None
+
+    def being_detached(self) -> bool:
+        """Whether the toolstack is about to remove the device."""
+        return self.read_backend(nodes.ONLINE) == "0"
 
     def offers(self, feature: str) -> bool:
         """Whether the backend's key `feature` says 1."""

@@ -1,0 +1,35 @@
+"""The process: `python -m xenabs.guardian vkbd-0`, listening at its standard input or where systemd
+says."""
+
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from xenabs.guardian.keeper import Keeper
+from xenabs.service_manager import ServiceManager
+from xenabs.xen.bus import Device
+
+LISTENER = "listener"
+"""FileDescriptorName= of the socket's unit."""
+
+OOM_SCORE = Path("/proc/self/oom_score_adj")
+
+
+def main() -> None:
+    """Guard until there is nothing to keep. Who wants it to end ends its daemon."""
+    logging.basicConfig(level=logging.INFO, format="xenabs-guardian: %(message)s")
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        OOM_SCORE.write_text("-1000")
+    manager = ServiceManager()
+    kept = dict(manager.given)
+    listener = socket.socket(fileno=kept.pop(LISTENER, sys.stdin.fileno()))
+    Keeper(Device(sys.argv[1]).path, kept, manager).guard(listener)
+
+
+if __name__ == "__main__":
+    main()
