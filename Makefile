@@ -2,20 +2,27 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup images demo test lint clean
+.PHONY: help setup build-dep deb deb-sources images demo test soak lint clean
 
 PYTHON := /usr/bin/python3
 VENV := .venv
 PACKAGES := python3-venv python3-dev gcc libc6-dev linux-libc-dev \
     mmdebstrap qemu-system-x86 seabios ipxe-qemu e2fsprogs kmod cpio openssh-client xvfb
+# What the Debian package is built of, where it goes, and what is appended to its version.
+DEB_SOURCES := LICENSE README.md debian docs modules-load.d pyproject.toml setup.py systemd udev \
+    xenabs
+DIST := dist
+VERSION_SUFFIX :=
 
 help:
 	@echo "make demo   boot real Xen, measure the kernel's driver and xenabs, save demo.png"
 	@echo "make test   run every test: unit, x11 and real Xen"
+	@echo "make soak   the fault campaign (SOAK_MINUTES, SOAK_GUEST=pv or pvh, SOAK_SEED)"
+	@echo "make deb    build the Debian package into dist/"
 	@echo "make lint   ruff and mypy"
 	@echo "make clean  remove the virtual environment (cached images are in ~/.cache/xenabs)"
 
-setup: $(VENV)/.ready
+setup: build-dep $(VENV)/.ready
 
 $(VENV)/.packages: Makefile
 	@echo "Reading Debian's package lists"
@@ -36,6 +43,29 @@ $(VENV)/.ready: $(VENV)/.packages pyproject.toml setup.py xenabs/kbdif/pump.c xe
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
+build-dep:
+	@dpkg-checkbuilddeps 2>/dev/null || { \
+	    echo "Installing what builds the Debian package"; \
+	    apt-get -qq update; \
+	    DEBIAN_FRONTEND=noninteractive \
+	        apt-get -qq build-dep --no-install-recommends -y $(CURDIR) >/dev/null; \
+	}
+
+# In a copy, which has no results of other builds in it, and with Debian's own Python.
+deb: build-dep
+	@mkdir -p $(DIST)
+	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; dist=$$(realpath $(DIST)); \
+	mkdir "$$scratch/xenabs"; \
+	tar -c --exclude=__pycache__ --exclude='*.so' $(DEB_SOURCES) | tar -x -C "$$scratch/xenabs"; \
+	cd "$$scratch/xenabs"; \
+	PATH=/usr/sbin:/usr/bin:/sbin:/bin VERSION_SUFFIX=$(VERSION_SUFFIX) \
+	    DEB_BUILD_OPTIONS=noautodbgsym dpkg-buildpackage -b --no-sign >../log 2>&1 || \
+	    { tail -n 30 ../log >&2; exit 1; }; \
+	cp -v ../*.deb "$$dist" | cut -d"'" -f4
+
+deb-sources:
+	@printf '%s\n' $(DEB_SOURCES)
+
 images: setup
 	@$(VENV)/bin/python -m testbed build
 
@@ -49,6 +79,9 @@ lint: setup
 
 test: lint images
 	@$(VENV)/bin/pytest
+
+soak: images
+	@PYTHONPATH=.:tests/xen $(VENV)/bin/python -m campaign
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info xenabs/kbdif/*.so xenabs/kbdif/_pump.c xenabs/xen/_xenstore.py

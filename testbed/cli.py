@@ -64,7 +64,7 @@ def cli() -> None:
 @click.option("--guest", "kind", type=click.Choice(domain.KINDS), required=True, help="Its kind.")
 @click.option("--init", type=click.Choice(domain.INITS), default="tiny", show_default=True)
 @click.option("--size", type=Size(), default="1280x800", show_default=True, help="Its screen.")
-@click.option("--kernel-driver", is_flag=True, help="Leave vkbd to the kernel; no xenabs.")
+@click.option("--kernel-driver", is_flag=True, help="Leave vkbd to the kernel.")
 @click.option("--console", is_flag=True, help="Show the guest's console while it boots.")
 def up(kind: str, init: str, size: tuple[int, int], kernel_driver: bool, console: bool) -> None:
     """Boot Xen if need be, and in it a fresh guest; return when its pointer can be used.
@@ -151,7 +151,8 @@ def build() -> None:
     """Build the images that are missing or damaged, and boot nothing."""
     with step("bringing the images up to date"):
         found = images.obtain(thorough=True)
-        images.guest_initrd(found, thorough=True)
+        for init in domain.INITS:
+            images.guest_initrd(found, domain.Wanted(init=init), thorough=True)
 
 
 def main() -> None:

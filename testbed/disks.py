@@ -85,13 +85,12 @@ def _guest(directory: Path, tree: Path, boot: Path, key_dir: Path) -> None:
         pack_ext4(root, directory / DISK, GUEST_ROOM)
 
 
-def obtain_guest(boot: Path, key_dir: Path, thorough: bool = False) -> Path:
-    """Directory with the guest's DISK; call it with the cache locked.
+def obtain_guest(tree: Path, boot: Path, key_dir: Path, thorough: bool = False) -> Path:
+    """Directory with the DISK of a guest's tree; call it with the cache locked.
 
     Only packages, modules and keys are in it. Our own files and xenabs come with the guest's
     initrd (see testbed.payload), so that changing them packs no disk and restarts no Xen.
     """
-    tree = trees.obtain("guest", packages.GUEST_PACKAGES, packages.GUEST_UNPACKED, thorough)
     parts = (tree.name, boot.name, key_dir.name, (key_dir / keys.PUBLIC).read_bytes())
     key = cache.digest(*parts, Path(__file__))
     return cache.obtain(

@@ -22,7 +22,8 @@ class Wanted:
     #: screen in pixels: width, height
     size: tuple[int, int] = (1280, 800)
     init: str = "tiny"
-    #: True leaves vkbd to the kernel's driver; False runs xenabs
+    #: True leaves vkbd to the kernel's driver; False runs xenabs. With systemd xenabs is its Debian
+    #: package, and not installed if it does not run.
     kernel_driver: bool = False
     name: str = "guest"
     #: MiB

@@ -62,6 +62,18 @@ GUEST_PACKAGES = (
 #: unpacked into the guest's tree without what they depend on: libinput's command needs no GTK
 GUEST_UNPACKED = ("libinput-tools",)
 
+#: what xenabs' Debian package is built with, of debian/control's Build-Depends and gcc
+BUILD_PACKAGES = (
+    "debhelper",
+    "dh-python",
+    "gcc",
+    "pybuild-plugin-pyproject",
+    "python3-cffi",
+    "python3-dev",
+    "python3-setuptools",
+    "python3-wheel",
+)
+
 #: paths that dpkg leaves out of both trees: nothing reads them there, and they are most of the size
 LEFT_OUT = (
     "/usr/share/man/*",
@@ -89,12 +101,16 @@ DOM0_MODULES = (
     "xen-privcmd",
     "xenfs",
 )
-#: modules that a guest's initrd loads, in this order
-GUEST_MODULES = (
+#: modules that a guest's initrd loads for systemd, in this order: a disk and a network
+SYSTEMD_GUEST_MODULES = (
     "xen-blkfront",
     "ext4",
     "overlay",
     "xen-netfront",
+)
+#: modules that a guest's initrd loads where nobody loads others later, in this order
+GUEST_MODULES = (
+    *SYSTEMD_GUEST_MODULES,
     "xen-evtchn",
     "xen-gntalloc",
     "xen-gntdev",

@@ -6,7 +6,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from testbed import boot_files, cache, initrd, packages, wheel
+from testbed import boot_files, cache, deb, initrd, packages, wheel
+from testbed.domain import Wanted
+from testbed.host import call
 from testbed.places import CHECKOUT, OVERLAY
 from testbed.progress import step
 
@@ -16,26 +18,45 @@ PROGRAMS = CHECKOUT / "testbed" / "guest"
 PROGRAMS_IN_GUEST = "/usr/lib/testbed"
 
 
-def _build(directory: Path, boot: Path, xenabs: Path) -> None:
+def _build(directory: Path, boot: Path, modules: tuple[str, ...], xenabs: Path | None) -> None:
     with step("packing the guest's initrd"), tempfile.TemporaryDirectory(dir=directory) as scratch:
         root = Path(scratch) / "payload"
-        shutil.copytree(OVERLAY / "guest", root, symlinks=True)
+        root.mkdir()
+        if xenabs is not None:
+            _install(xenabs, root)
+        shutil.copytree(OVERLAY / "guest", root, symlinks=True, dirs_exist_ok=True)
         for program in PROGRAMS.glob("*.py"):
             shutil.copy(program, root / PROGRAMS_IN_GUEST.lstrip("/") / program.name)
+        initrd.pack(directory / INITRD, boot, modules, root)
+
+
+def _install(xenabs: Path, root: Path) -> None:
+    if xenabs.suffix == ".whl":
         wheel.install(xenabs, root)
-        initrd.pack(directory / INITRD, boot, packages.GUEST_MODULES, root)
+        return
+    call(["tar", "-C", root, "-xpf", xenabs], problem="xenabs' files cannot be unpacked.")
 
 
-def obtain(boot: Path, thorough: bool = False) -> Path:
-    """The guest's initrd, with the checkout's xenabs; call it with the cache locked."""
-    xenabs = wheel.obtain(thorough)
-    parts: list[str | Path] = [boot.name, xenabs]
+def obtain(boot: Path, tree: Path, wanted: Wanted, thorough: bool = False) -> Path:
+    """The initrd of a guest with the tree ``tree``; call it with the cache locked."""
+    xenabs: Path | None
+    if wanted.init == "tiny":
+        name, modules = "tiny-initrd", packages.GUEST_MODULES
+        xenabs = wheel.obtain(thorough)
+    elif wanted.kernel_driver:
+        name, modules = "plain-initrd", packages.SYSTEMD_GUEST_MODULES
+        xenabs = None
+    else:
+        name, modules = "systemd-initrd", packages.SYSTEMD_GUEST_MODULES
+        xenabs = deb.obtain_layer(tree, thorough) / deb.LAYER
+    parts: list[str | Path] = [boot.name, repr(modules)]
+    parts += [] if xenabs is None else [xenabs.parent.name]
     parts += [OVERLAY / "guest", OVERLAY / "initrd", PROGRAMS]
     parts += [Path(module.__file__) for module in (initrd, wheel, boot_files)]
     directory = cache.obtain(
-        "guest-initrd",
+        name,
         cache.digest(*parts, Path(__file__)),
-        lambda path: _build(path, boot, xenabs),
+        lambda path: _build(path, boot, modules, xenabs),
         thorough=thorough,
     )
     return directory / INITRD

@@ -21,10 +21,10 @@ SOURCES = (
     "MANIFEST.in",
     "README.md",
     "LICENSE",
-    "xenabs",
-    "udev",
+    "modules-load.d",
     "systemd",
-    "xorg.conf.d",
+    "udev",
+    "xenabs",
 )
 #: results of earlier builds in the checkout, which are not sources
 NOT_SOURCES = ("__pycache__", "*.so", "*.o", "*.pyc")

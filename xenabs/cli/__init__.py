@@ -5,9 +5,11 @@ import sys
 import click
 
 from xenabs import __version__
+from xenabs.cli.install import install
 from xenabs.cli.release import release
 from xenabs.cli.run import run
 from xenabs.cli.status import status
+from xenabs.cli.uninstall import uninstall
 from xenabs.errors import XenabsError
 
 
@@ -24,6 +26,8 @@ def cli() -> None:
 cli.add_command(run)
 cli.add_command(status)
 cli.add_command(release)
+cli.add_command(install)
+cli.add_command(uninstall)
 
 
 def main() -> None:

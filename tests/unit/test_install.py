@@ -1,0 +1,202 @@
+"""xenabs install and uninstall on the tree of an image."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from xenabs.cli import cli
+from xenabs.errors import XenabsError
+from xenabs.install import files
+from xenabs.install.program import find
+from xenabs.install.tree import Tree
+
+CHECKOUT = Path(__file__).parents[2]
+UNITS = "etc/systemd/system"
+RULE = "etc/udev/rules.d/60-xenabs.rules"
+XENABS = "/opt/xenabs/bin/xenabs"
+PACKAGES = "lib/python3.12/site-packages"
+
+
+def make_program(tree: Path, executable: str, interpreter: str) -> None:
+    """What pip makes of an entry point, beside the Python of a distribution."""
+    path = tree / executable.lstrip("/")
+    path.parent.mkdir(parents=True)
+    path.write_text(f"#!{interpreter}\nprint('xenabs')\n")
+    package = path.parents[1] / PACKAGES / "xenabs"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (tree / "usr/bin").mkdir(parents=True, exist_ok=True)
+    (tree / "usr/bin/python3").touch()
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """The tree of an image with a virtual environment, whose Python is a link out of it."""
+    tree = tmp_path / "tree"
+    make_program(tree, XENABS, "/opt/xenabs/bin/python3")
+    (tree / "opt/xenabs/bin/python3").symlink_to("/usr/bin/python3")
+    return tree
+
+
+def call(*words: str | Path) -> Result:
+    return CliRunner().invoke(cli, [str(word) for word in words])
+
+
+def install(tree: Path, *words: str) -> Result:
+    return call("install", "--root", tree, "--executable", XENABS, *words)
+
+
+def present(tree: Path) -> dict[str, str]:
+    """The files in a tree, by path."""
+    found = (path for path in tree.rglob("*") if path.is_file() and not path.is_symlink())
+    return {str(path.relative_to(tree)): path.read_text() for path in found}
+
+
+def sentence(result: Result) -> str:
+    """The one sentence that `main` prints of the failure."""
+    assert isinstance(result.exception, XenabsError)
+    text = str(result.exception)
+    assert "\n" not in text
+    return text
+
+
+def test_what_is_installed_is_what_lies_at_the_top_of_the_sources(tree: Path) -> None:
+    before = present(tree)
+    result = install(tree)
+    assert result.exit_code == 0
+    written = {path: text for path, text in present(tree).items() if path not in before}
+    sources = [
+        f"{target.lstrip('/')}/{file.name}"
+        for source, target in files.DIRECTORIES.items()
+        for file in (CHECKOUT / source).iterdir()
+    ]
+    assert sorted(written) == sorted(sources)
+    assert all(f"wrote {tree / path}" in result.output for path in written)
+    assert "next boot" in result.output
+
+
+def test_the_unit_calls_the_program_of_the_tree(tree: Path) -> None:
+    install(tree)
+    unit = (tree / UNITS / "xenabs@.service").read_text()
+    assert f"ExecStart={XENABS} run %i" in unit
+    assert "/usr/bin" not in unit
+
+
+def test_a_renamed_python_finds_its_packages(tree: Path) -> None:
+    program = find(Tree(tree), XENABS)
+    text = files.adapted("[Service]\nExecStart=@/usr/bin/python3 @name -m xenabs.guardian", program)
+    assert text.splitlines() == [
+        "[Service]",
+        f"Environment=PYTHONPATH=/opt/xenabs/{PACKAGES}",
+        "ExecStart=@/opt/xenabs/bin/python3 @name -m xenabs.guardian",
+    ]
+
+
+def test_an_editable_installation_is_refused(tree: Path) -> None:
+    shutil.rmtree(tree / f"opt/xenabs/{PACKAGES}/xenabs")
+    assert "editable" in sentence(install(tree))
+
+
+def test_uninstall_leaves_the_tree_as_it_was(tree: Path) -> None:
+    before = present(tree)
+    install(tree)
+    result = call("uninstall", "--root", tree)
+    assert result.exit_code == 0
+    assert f"removed {tree / RULE}" in result.output
+    assert present(tree) == before
+    assert "nothing" in call("uninstall", "--root", tree).output
+
+
+def test_install_again_moves_to_another_program(tree: Path) -> None:
+    install(tree)
+    make_program(tree, "/srv/xenabs/bin/xenabs", "/usr/bin/python3")
+    result = call("install", "--root", tree, "--executable", "/srv/xenabs/bin/xenabs")
+    assert result.exit_code == 0
+    assert "ExecStart=/srv/xenabs/bin/xenabs" in (tree / UNITS / "xenabs@.service").read_text()
+
+
+def test_a_file_that_somebody_changed_is_replaced_by_force_only(tree: Path) -> None:
+    install(tree)
+    rule = tree / RULE
+    installed = rule.read_text()
+    rule.write_text(installed + "# mine\n")
+    before = present(tree)
+    assert str(rule) in sentence(install(tree))
+    assert present(tree) == before
+    assert install(tree, "--force").exit_code == 0
+    assert rule.read_text() == installed
+
+
+def test_a_file_that_somebody_changed_is_removed_by_force_only(tree: Path) -> None:
+    install(tree)
+    rule = tree / RULE
+    rule.write_text(rule.read_text() + "# mine\n")
+    assert str(rule) in sentence(call("uninstall", "--root", tree))
+    assert rule.exists()
+    assert not (tree / UNITS / "xenabs@.service").exists()
+    assert call("uninstall", "--root", tree, "--force").exit_code == 0
+    assert not rule.exists()
+
+
+def test_a_masked_unit_is_somebodys(tree: Path) -> None:
+    (tree / UNITS).mkdir(parents=True)
+    mask = tree / UNITS / "xenabs@.service"
+    mask.symlink_to("/dev/null")
+    assert str(mask) in sentence(install(tree))
+    assert install(tree, "--force").exit_code == 0
+    assert not mask.is_symlink()
+
+
+@pytest.mark.parametrize("target", ["/usr/etc", "usr/etc", "../../../usr/etc"])
+def test_links_in_the_tree_do_not_lead_out_of_it(tree: Path, target: str) -> None:
+    (tree / "etc").symlink_to(target)
+    assert install(tree).exit_code == 0
+    assert (tree / "usr" / RULE).is_file()
+
+
+def test_a_loop_of_links_is_told(tree: Path) -> None:
+    (tree / "etc").symlink_to("etc")
+    assert "loop" in sentence(install(tree))
+
+
+def test_a_tree_without_xenabs_is_refused(tmp_path: Path) -> None:
+    assert "pip" in sentence(install(tmp_path))
+    make_program(tmp_path, XENABS, "/nowhere/python3")
+    assert "/nowhere/python3" in sentence(install(tmp_path))
+    assert not (tmp_path / "etc").exists()
+
+
+def test_no_such_directory(tmp_path: Path) -> None:
+    assert "no directory" in sentence(install(tmp_path / "none"))
+    assert "no directory" in sentence(call("uninstall", "--root", tmp_path / "none"))
+
+
+def test_a_tree_that_cannot_be_written_is_told(tree: Path) -> None:
+    (tree / "etc").mkdir()
+    (tree / "etc/udev").touch()  # where a directory should be: not even root can write below it
+    assert "cannot be changed" in sentence(install(tree))
+
+
+def test_the_program_prints_one_sentence_and_no_traceback(tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("xenabs")
+    words = [program, "install", "--root", tmp_path / "none"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("xenabs: there is no directory")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_tree_may_be_where_the_running_program_is(tree: Path) -> None:
+    """As when an image is mounted and its own xenabs is called from outside."""
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    words = [
+        "-c",
+        f"import sys; sys.argv[0] = '{tree}{XENABS}'; from xenabs.cli import main; main()",
+    ]
+    subprocess.run([sys.executable, *words, "install", "--root", tree], env=environment, check=True)
+    assert f"ExecStart={XENABS}" in (tree / UNITS / "xenabs@.service").read_text()

@@ -1,0 +1,46 @@
+"""xenabs uninstall"""
+
+from pathlib import Path
+
+import click
+
+from xenabs.errors import XenabsError
+from xenabs.install import installation, live
+from xenabs.install.tree import Tree
+
+
+@click.command()
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    default="/",
+    show_default=True,
+    metavar="DIR",
+    help="Where the guest's tree is.",
+)
+@click.option("--force", is_flag=True, help="Remove files that somebody has changed, too.")
+def uninstall(root: Path, force: bool) -> None:
+    """Take away what `xenabs install` wrote.
+
+    In the guest that runs it ends xenabs first, and gives each vkbd to the kernel's driver.
+    """
+    tree = Tree(root)
+    if not installation.present(tree):
+        click.echo(f"There is nothing of xenabs install in {tree.root}.")
+        return
+    running = live.running(tree.root)
+    if running:
+        # Here, so that work on an image loads no uinput.
+        from xenabs import daemon
+
+        live.give_back(daemon.release, lambda problem: click.echo(f"xenabs: {problem}", err=True))
+    removed, left = installation.remove(tree, force)
+    for path in removed:
+        click.echo(f"removed {path}")
+    if running:
+        live.forget()
+    if left:
+        raise XenabsError(
+            f"{', '.join(map(str, left))}: not as xenabs install wrote it, and left; look at it, "
+            "then repeat with --force to remove it"
+        )

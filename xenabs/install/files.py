@@ -1,0 +1,43 @@
+"""The files beside the Python package: where they go, and what is in them."""
+
+import re
+from collections.abc import Iterator
+from importlib import resources
+
+from xenabs.install.program import Program
+
+DIRECTORIES = {
+    "modules-load.d": "/etc/modules-load.d",
+    "systemd": "/etc/systemd/system",
+    "udev": "/etc/udev/rules.d",
+}
+"""Top-level directory of the sources -> the administrator's own in a tree."""
+
+PACKAGED = re.compile(r"/usr/bin/(xenabs|python3)\b")
+"""What the files as they are, a distribution's, say of where the programs are."""
+
+RENAMED_PYTHON = "ExecStart=@/usr/bin/python3 "
+"""It runs under another name, by which it does not find where it is itself, nor its packages."""
+
+
+def templates() -> Iterator[tuple[str, str]]:
+    """Each file's path in a tree, and its text in a distribution's package."""
+    for source, target in DIRECTORIES.items():
+        directory = resources.files(__package__) / "files" / source
+        for file in sorted(directory.iterdir(), key=lambda each: each.name):
+            yield f"{target}/{file.name}", file.read_text()
+
+
+def adapted(text: str, program: Program) -> str:
+    """A file's text for another place of xenabs and its Python."""
+    setting = f"Environment=PYTHONPATH={program.packages}\n"
+    text = text.replace(RENAMED_PYTHON, setting + RENAMED_PYTHON)
+    paths = {"xenabs": program.executable, "python3": program.interpreter}
+    return PACKAGED.sub(lambda found: paths[found[1]].replace("%", "%%"), text)
+
+
+def modules() -> list[str]:
+    """The kernel modules that xenabs needs."""
+    texts = (text for path, text in templates() if path.startswith("/etc/modules-load.d/"))
+    lines = "".join(texts).splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
