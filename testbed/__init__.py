@@ -23,13 +23,18 @@ How it is put together, from the ground up:
     cache                            built artefacts, named by a hash of what went into them
     packages, keys                   which packages and modules; the ssh key of the bed
     boot_files, trees                Xen, kernel and modules out of their packages; Debian trees
-    initrd, disks, wheel, payload    what is booted: dom0's and the guest's disk are ext4 images
-                                     of packages only; our files and xenabs' wheel come in the
-                                     guest's initrd, which lays them over the read-only disk
+    initrd, disks, wheel, deb, payload
+                                     what is booted: dom0's and the guest's disk are ext4 images
+                                     of packages only; our files and xenabs come in the guest's
+                                     initrd, which lays them over the read-only disk. With systemd
+                                     xenabs is what apt makes of its Debian package in the guest's
+                                     tree, otherwise its wheel
     images                           all of these, brought up to date
     outer, remote                    the outer QEMU as a background process; ssh into it
     domain, bed                      xl's configuration of a guest; Bed and Guest
+    backend                          the guest's device model killed, its vkbd detached
     rfb, probe                       a VNC client; where the guest's X pointer is
+    processes                        xenabs' processes in a guest, killed and looked at
     overlay/                         files of dom0, of the guest and of both initrds
     guest/                           programs that run in the guest
 

@@ -61,6 +61,25 @@ class Guest(Machine):
                 {"the guest's console": last_lines(self.console())},
             )
 
+    def save_and_restore(self) -> None:
+        """Have it written to a file and go on as a new domain; connections to it end."""
+        self.disconnect()
+        file = f"{FILES_IN_DOM0}/{self.wanted.name}.save"
+        self.bed.dom0.run(["xl", "save", self.wanted.name, file])
+        self.bed.dom0.run(["xl", "restore", file])
+        self.bed.dom0.run(["rm", file])
+
+    def migrate(self) -> None:
+        """Have it go on as a new domain of the same host; connections to it end."""
+        self.disconnect()
+        # Without an ssh command the host's name is the receiver.
+        self.bed.dom0.run(["xl", "migrate", "-s", "", self.wanted.name, "xl migrate-receive"])
+
+    def power_off(self) -> None:
+        """Ask it to shut down, and wait until it has."""
+        self.disconnect()
+        self.bed.dom0.run(["xl", "shutdown", "-w", self.wanted.name], timeout=GUEST_DEADLINE)
+
     def destroy(self) -> None:
         """Take the guest away as if its power were cut."""
         self.bed.destroy_guest()
@@ -228,7 +247,7 @@ class Bed:
         """
         if self._images is None:
             self._images = images.obtain()
-        initrd = images.guest_initrd(self._images)
+        initrd = images.guest_initrd(self._images, wanted)
         with self._exclusive():
             self._destroy()
             state = self._state()
@@ -307,7 +326,10 @@ class Bed:
     @property
     def vnc_address(self) -> tuple[str, int]:
         """Where a VNC client finds the guest's screen."""
-        return "127.0.0.1", self._state().ports["vnc"]
+        name = self.guest.wanted.name
+        words = 'xenstore-read "/local/domain/$(xl domid "$1")/console/vnc-port"'
+        port = self.dom0.run(["sh", "-c", words, "sh", name]).stdout.strip()
+        return "127.0.0.1", self._state().ports[f"vnc-{port}"]
 
     def vnc(self) -> Rfb:
         """A new VNC connection to the guest's screen."""

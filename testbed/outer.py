@@ -33,7 +33,9 @@ FORWARDS = {
     "dom0": (DOM0_ADDRESS, 22),
     "guest": (GUEST_ADDRESS, 22),
     "probe": (GUEST_ADDRESS, 7000),
-    "vnc": (DOM0_ADDRESS, 5900),
+    "vnc-5900": (DOM0_ADDRESS, 5900),
+    # a guest that is migrated has two device models for a moment
+    "vnc-5901": (DOM0_ADDRESS, 5901),
 }
 #: mitigations only cost time here: nobody attacks a guest that lives for a test
 XEN_ARGUMENTS = (

@@ -39,6 +39,8 @@ class Pointer:
     def __init__(self, guest: Guest, vnc: Rfb) -> None:
         self._vnc = vnc
         port = str(FORWARDS["probe"][1])
+        # One whose connection broke, as when the guest was saved, would keep the fences' keys.
+        guest.run(["pkill", "-f", "[p]ointer_probe"], check=False)
         program = ["python3", f"{PROGRAMS_IN_GUEST}/pointer_probe.py", port]
         self._process = guest.popen(program, stdin=subprocess.DEVNULL)
         assert self._process.stdout is not None
@@ -116,6 +118,28 @@ class Pointer:
         facts = self._ask("pointer")
         self.position = facts["x"], facts["y"]
         return self.position
+
+    def pressed(self) -> dict[str, Any]:
+        """What X has for down: "buttons", as a mask, and "keys"."""
+        facts = self._ask("pressed")
+        return {name: facts[name] for name in ("buttons", "keys")}
+
+    def keys_do_not_repeat(self) -> None:
+        """A key that is held is one press, of all keyboards that there are now."""
+        self._ask("once")
+
+    def follow(self, vnc: Rfb) -> None:
+        """The VNC client of before is gone with its server: this one moves the pointer."""
+        self._vnc = vnc
+
+    def reaches(self, x: int, y: int, seconds: float) -> bool:
+        """Put the VNC client's pointer on a pixel; whether the guest's gets there in time."""
+        self._vnc.pointer(x, y)
+        deadline = time.monotonic() + seconds
+        with suppress(TimeoutError):
+            while self.position != (x, y):
+                self._next(deadline)
+        return self.position == (x, y)
 
     def open_window(self) -> None:
         """Cover the screen with a window that takes clicks and keys, and shows them."""

@@ -1,4 +1,4 @@
-"""xenabs as a process in the guest, run by hand: started, waited for, ended in various ways."""
+"""xenabs as a process in the guest: run by hand, waited for, ended in various ways; its unit."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from testbed.bed import Guest
 from testbed.errors import BedError
 from testbed.outer import LineReader
 
+#: what systemd calls the daemon of the only vkbd
+UNIT = "xenabs@vkbd-0.service"
 #: seconds for a handshake, and for an end
 PATIENCE = 60
 

@@ -13,6 +13,8 @@ line would cost as much again as the pointer's whole way. To the host:
 Lines from the host are {"ask": NAME, "id": ID}; NAME is one of
 
     pointer     answered with x and y as the server says now
+    pressed     answered with the "buttons" of X's mask and the "keys" (keycodes) that are down
+    once        keys do not repeat while they are held
     screen      answered with width and height
     window      cover the screen with a window that draws a grid, and a mark where a press lands
     label       marks from now on have "text" beside them and "colour" (0xRRGGBB); no answer but ID
@@ -44,6 +46,7 @@ LABEL_FONT = "10x20"
 CROSSHAIR = 34
 #: F9 to F12: keys that a host presses to learn that all it did before has come through
 FENCES = range(0xFFC6, 0xFFCA)
+ANY_BUTTON = X.Button1Mask | X.Button2Mask | X.Button3Mask | X.Button4Mask | X.Button5Mask
 STRUCTURE = X.StructureNotifyMask
 WINDOW_EVENTS = (
     X.ButtonPressMask
@@ -102,6 +105,15 @@ class Probe:
             # Motion that the server sent before this answer is told before it.
             self._events()
             facts = {"x": pointer.root_x, "y": pointer.root_y}
+        elif question["ask"] == "pressed":
+            keymap = self.display.query_keymap()
+            facts = {
+                "buttons": self.root.query_pointer().mask & ANY_BUTTON,
+                "keys": [key for key in range(256) if keymap[key // 8] >> key % 8 & 1],
+            }
+        elif question["ask"] == "once":
+            self.display.change_keyboard_control(auto_repeat_mode=X.AutoRepeatModeOff)
+            self.display.sync()
         elif question["ask"] == "screen":
             facts = dict(zip(("width", "height"), self._size(), strict=True))
         elif question["ask"] == "window":

@@ -11,7 +11,9 @@ from testbed.service import status
 
 Pixel = tuple[int, int]
 
-HARM = re.compile(r"WARNING:|\bOops\b|\bBUG\b|Bad swap|Bad page|Call Trace|general protection")
+HARM = re.compile(
+    r"WARNING:|\bOops\b|\bBUG\b|Bad swap|Bad page|Call Trace|general protection|segfault"
+)
 
 
 def corners(width: int, height: int) -> list[Pixel]:
@@ -56,6 +58,20 @@ def xenbus_states(guest: Guest) -> tuple[str, str]:
     nodes = ["device/vkbd/0/state", f"{backend_path}/state"]
     frontend, backend = guest.run(["xenstore-read", *nodes]).stdout.split()
     return frontend, backend
+
+
+def until(guest: Guest, condition: str) -> None:
+    """Until a command of the guest's shell succeeds."""
+    guest.run(["timeout", "100", "sh", "-c", f"until {condition}; do sleep 0.1; done"])
+
+
+def until_closed(guest: Guest) -> None:
+    """Until both of vkbd's ends are at Closed."""
+    until(
+        guest,
+        "[ $(xenstore-read device/vkbd/0/state) = 6 ] && "
+        "[ $(xenstore-read $(xenstore-read device/vkbd/0/backend)/state) = 6 ]",
+    )
 
 
 def jump_presses_lost(pointer: Pointer, vnc: Rfb, points: Iterable[Pixel]) -> dict[Pixel, object]:

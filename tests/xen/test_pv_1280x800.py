@@ -11,6 +11,7 @@ from pointing import (
     kernel_harm,
     misplaced,
     sample,
+    until_closed,
     xenbus_states,
 )
 
@@ -149,15 +150,42 @@ def test_a_button_held_when_the_daemon_ends_is_let_go(
     assert misplaced(window, POINTS) == {}
 
 
-def test_a_killed_daemon_harms_nothing(guest: Guest, pointer: Pointer, vnc: Rfb) -> None:
+def test_a_next_daemon_goes_on_where_a_killed_one_was(
+    guest: Guest, window: Pointer, vnc: Rfb
+) -> None:
     signal(guest, "KILL")
-    for point in POINTS:
-        vnc.pointer(*point)
+    places = POINTS[:10]  # the ring has room for these
+    for place in places:
+        vnc.click(*place, WHEEL_UP)
     vnc.sync()
+    Service(guest)
+    window.fence()
+    turned = [(4, down, place) for place in places for down in (True, False)]
+    assert clicks(window, 0) == turned
+    assert kernel_harm(guest) == []
+
+
+def test_when_no_daemon_comes_the_guardian_closes_the_connection(
+    guest: Guest, pointer: Pointer
+) -> None:
+    signal(guest, "KILL")
+    until_closed(guest)
     Service(guest)
     pointer.fence()
     assert misplaced(pointer, POINTS) == {}
     assert kernel_harm(guest) == []
+
+
+def test_where_the_frame_number_is_hidden_the_device_stays_with_the_kernel(guest: Guest) -> None:
+    guest.run(["xenabs", "release"])
+    guest.run(["sysctl", "kernel.kptr_restrict=2"])
+    refused = guest.run(["xenabs", "run"], check=False)
+    guest.run(["sysctl", "kernel.kptr_restrict=0"])
+    assert refused.returncode == 1
+    assert "kernel.kptr_restrict" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert status(guest)["driver"] == "vkbd"
+    Service(guest)
 
 
 def test_the_end_leaves_both_ends_closed_and_the_kernel_log_clean(guest: Guest) -> None:

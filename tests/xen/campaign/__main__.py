@@ -1,0 +1,29 @@
+"""make soak: SOAK_MINUTES minutes, on a guest of the kind SOAK_GUEST, with the seed SOAK_SEED."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+
+from campaign.run import Failed, run
+from campaign.stage import MEMORY, SIZE
+from testbed import Bed, Wanted
+
+
+def main() -> None:
+    """One campaign: the table on stdout, or what went wrong and exit code 1."""
+    minutes = float(os.environ.get("SOAK_MINUTES") or 10)
+    kind = os.environ.get("SOAK_GUEST") or "pv"
+    seed = int(os.environ.get("SOAK_SEED") or random.randrange(1 << 32))
+    print(f"seed {seed}: {minutes:g} minutes on a {kind.upper()} guest", flush=True)
+    with Bed() as bed:
+        guest = bed.start_guest(Wanted(kind=kind, size=SIZE, init="systemd", memory=MEMORY))
+        try:
+            print(run(bed, guest, seed, minutes).table())
+        except Failed as failure:
+            sys.exit(str(failure))
+
+
+if __name__ == "__main__":
+    main()

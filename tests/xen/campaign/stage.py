@@ -1,0 +1,116 @@
+"""A guest with systemd, and all that acts on it and looks at it."""
+
+from __future__ import annotations
+
+import random
+import time
+from types import TracebackType
+
+from pointing import misplaced
+
+from campaign.figures import Figures
+from campaign.looks import Looks
+from campaign.sending import Sent, Stirring, Wrong, expect
+from testbed import Bed, Guest
+from testbed.probe import Pointer
+from testbed.processes import Processes
+from testbed.rfb import Rfb
+from testbed.service import UNIT
+
+SIZE = (1280, 800)
+MEMORY = 256
+"""MiB of the guest: all of it is written to a file at each save."""
+
+POINTS = 3
+"""Looked at after each step."""
+
+RESUMED = 120
+"""Seconds after which a guest that was resumed must have its pointer."""
+
+
+class Stage:
+    """What steps are made of, and what was seen so far."""
+
+    def __init__(self, bed: Bed, guest: Guest) -> None:
+        self.bed, self.guest = bed, guest
+        self.figures = Figures()
+        self.vnc: Rfb = bed.vnc()
+        self.pointer = Pointer(guest, self.vnc)
+        self.inside = Processes(guest)
+        self._looks = Looks()
+        self.pointer.open_window()
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for each in (self.inside, self.pointer, self.vnc):
+            each.close()
+
+    def sent(self, chance: random.Random) -> Sent:
+        """Input that is to arrive; what the window got until now is another step's."""
+        self.pointer.fence()
+        self.pointer.keys_do_not_repeat()
+        expect("events that nobody asked for", self.pointer.events(), [])
+        return Sent(self.pointer, self.vnc, chance)
+
+    def arrived(self, sent: Sent) -> None:
+        """All of it has come through."""
+        sent.check()
+        self.figures.clicks += len(sent.clicks)
+        self.figures.keys += len(sent.keys)
+
+    def stirring(self, chance: random.Random, mask: int = 0) -> Stirring:
+        """Motion until the end of the block."""
+        return Stirring(self.vnc, chance, mask)
+
+    def kill(self, *who: str) -> list[int]:
+        """Take in the end of those that `inside.begin_kill` meant."""
+        self.figures.kills[" and ".join(who)] += 1
+        return self.inside.killed()
+
+    def systemctl(self, *words: str) -> None:
+        """With the daemon's unit."""
+        self.guest.run(["systemctl", *words, UNIT])
+
+    def points(self, chance: random.Random, count: int) -> None:
+        """The pointer goes where the VNC client says."""
+        width, height = self.pointer.screen
+        points = [(chance.randrange(width), chance.randrange(height)) for _ in range(count)]
+        wrong = misplaced(self.pointer, points)
+        self.figures.positions += count
+        self.figures.wrong += len(wrong)
+        expect("misplaced points", wrong, {})
+
+    def resumed(self, chance: random.Random) -> None:
+        """The guest's screen has a new server: how long until the pointer is exact."""
+        began = time.monotonic()
+        self.vnc.close()
+        self.vnc = self.bed.vnc()
+        self.pointer.follow(self.vnc)
+        width, height = self.pointer.screen
+        place = self.pointer.position
+        while place == self.pointer.position:
+            place = chance.randrange(width), chance.randrange(height)
+        assert place is not None
+        while not self.pointer.reaches(*place, 0.1):
+            if time.monotonic() > began + RESUMED:
+                raise Wrong(f"{RESUMED} s after the guest went on its pointer does not move")
+        self.figures.resumed.append(time.monotonic() - began)
+
+    def look(self, chance: random.Random) -> None:
+        """Whatever was done, the guest is as it was."""
+        self.inside.settle()
+        self.points(chance, POINTS)
+        self.pointer.fence()
+        facts = self.inside.look()
+        self.figures.saw_daemon(facts["status"])
+        for kind in ("daemon", "guardian"):
+            for process in facts[kind]:
+                self.figures.saw_memory(kind, process["memory"])
+        self._looks.check(facts, self.pointer.pressed(), self.figures.restores)

@@ -1,0 +1,220 @@
+"""A whole Debian with systemd and xenabs' package: nobody logs in, nothing ends the pointer."""
+
+import pytest
+from campaign import run as campaign
+from pointing import (
+    HARM,
+    clicks,
+    kernel_harm,
+    misplaced,
+    sample,
+    until,
+    until_closed,
+    xenbus_states,
+)
+
+from testbed import Bed, Guest, Wanted, backend, cache, deb
+from testbed.probe import Pointer
+from testbed.rfb import LEFT, Rfb
+from testbed.service import UNIT, status
+
+SIZE = (1280, 800)
+WANTED = Wanted(kind="pv", size=SIZE, init="systemd", memory=384)
+SEED = 1970
+POINTS = sample(*SIZE, 20)
+TEST_BEDS = {"/etc/systemd/system/xenabs@.service.d", "/run/xenabs.log"}
+KILL_DAEMON = ("systemctl", "kill", "-s", "KILL", "--kill-who=main", UNIT)
+KILL_ALL_OF_XENABS = ("pkill", "-KILL", "-f", "^@xenabs-guardian|/usr/bin/xenabs")
+
+
+def shown(guest: Guest, name: str) -> str:
+    """A property of the unit."""
+    return guest.run(["systemctl", "show", "-P", name, UNIT]).stdout.strip()
+
+
+def until_another_is_ready(guest: Guest, pid: str) -> None:
+    """Until the unit's process is not `pid` any more, and ready."""
+    until(
+        guest,
+        f'pid=$(systemctl show -P MainPID {UNIT}) && [ "$pid" != {pid} ] && [ "$pid" != 0 ] && '
+        f"systemctl is-active -q {UNIT}",
+    )
+
+
+def put_package(guest: Guest, version_suffix: str = "") -> str:
+    """The checkout's Debian package as a file in the guest."""
+    with cache.locked():
+        file = deb.obtain(version_suffix)
+    guest.put(file, "/tmp/")
+    return f"/tmp/{file.name}"
+
+
+def administer(guest: Guest, *words: str) -> None:
+    """Change packages."""
+    guest.run(["env", "DEBIAN_FRONTEND=noninteractive", *words], timeout=300)
+
+
+def traces(guest: Guest) -> set[str]:
+    """Files and directories of the package, and what it has left where it writes."""
+    places = ["/etc", "/run", "/usr", "/var/lib/systemd"]
+    found = guest.run(["find", *places, "-xdev", "-name", "*xenabs*"]).stdout
+    return {path for path in found.splitlines() if path not in TEST_BEDS}
+
+
+def test_udev_has_started_the_service_and_it_is_ready(guest: Guest, pointer: Pointer) -> None:
+    assert shown(guest, "ActiveState") == "active"
+    assert shown(guest, "StatusText").startswith("ring, backend Connected")
+    assert misplaced(pointer, POINTS) == {}
+
+
+def test_the_devices_have_names_that_do_not_change(guest: Guest) -> None:
+    names = [f"/dev/input/by-path/xen-vkbd-0-event-{kind}" for kind in ("mouse", "kbd")]
+    assert (
+        guest.run(["stat", "-L", "-c", "%a %U", *names]).stdout.split("\n")[:2] == ["660 root"] * 2
+    )
+
+
+@pytest.mark.parametrize(
+    "end",
+    [KILL_DAEMON, KILL_ALL_OF_XENABS, ("systemctl", "kill", "--kill-who=main", "-s", "HUP", UNIT)],
+    ids=["killed", "killed with its guardian", "handed over"],
+)
+def test_a_drag_goes_on_when_the_daemon_ends(
+    guest: Guest, window: Pointer, vnc: Rfb, end: tuple[str, ...]
+) -> None:
+    pid = shown(guest, "MainPID")
+    vnc.pointer(200, 200, LEFT)
+    assert clicks(window, 1) == [(1, True, (200, 200))]
+    guest.run(end)
+    vnc.pointer(600, 500, LEFT)  # while nobody reads the ring
+    vnc.pointer(700, 510, 0)
+    until_another_is_ready(guest, pid)
+    assert clicks(window, 1) == [(1, False, (700, 510))]
+    assert status(guest)["connections"] == 1
+    assert xenbus_states(guest) == ("4", "4")
+    assert kernel_harm(guest) == []
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        ("systemctl", "mask", "--runtime", UNIT),
+        ("systemctl", "daemon-reload"),
+    ],
+    ids=" ".join,
+)
+def test_stop_closes_whatever_was_done_to_the_unit_before(
+    guest: Guest, pointer: Pointer, before: tuple[str, ...]
+) -> None:
+    guest.run(before)
+    guest.run(["systemctl", "stop", UNIT])
+    assert xenbus_states(guest) == ("6", "6")
+    guest.run(["systemctl", "unmask", "--runtime", UNIT])
+    guest.run(["systemctl", "start", UNIT])
+    pointer.fence()
+    assert misplaced(pointer, POINTS) == {}
+    assert kernel_harm(guest) == []
+
+
+def test_a_device_that_was_released_stays_with_the_kernel(guest: Guest, pointer: Pointer) -> None:
+    guest.run(["xenabs", "release"])
+    assert shown(guest, "ActiveState") == "inactive"
+    assert status(guest)["driver"] == "vkbd"
+    guest.run(["systemctl", "start", UNIT])
+    pointer.fence()
+    assert misplaced(pointer, POINTS) == {}
+
+
+def test_a_backend_that_does_not_answer_the_close_keeps_the_page(
+    bed: Bed, guest: Guest, pointer: Pointer
+) -> None:
+    backend.stop(guest)
+    guest.run(["systemctl", "stop", UNIT])
+    assert shown(guest, "Result") == "exit-code"
+    assert xenbus_states(guest) == ("5", "4")
+    backend.go_on(guest)
+    until_closed(guest)
+    guest.run(["systemctl", "start", UNIT])
+    pointer.fence()
+    assert misplaced(pointer, POINTS) == {}
+    assert kernel_harm(guest) == []
+
+
+def test_a_drag_goes_on_over_an_upgrade(guest: Guest, window: Pointer, vnc: Rfb) -> None:
+    file = put_package(guest, "+1")
+    pid = shown(guest, "MainPID")
+    vnc.pointer(200, 200, LEFT)
+    assert clicks(window, 1) == [(1, True, (200, 200))]
+    administer(guest, "apt-get", "-qq", "install", file)
+    vnc.pointer(700, 510, 0)
+    until_another_is_ready(guest, pid)
+    assert clicks(window, 1) == [(1, False, (700, 510))]
+    assert guest.run(["dpkg-query", "-Wf", "${Version}", "xenabs"]).stdout.endswith("+1")
+    assert kernel_harm(guest) == []
+
+
+def test_removed_it_leaves_the_kernels_driver_and_no_file(guest: Guest, pointer: Pointer) -> None:
+    administer(guest, "apt-get", "-qq", "--yes", "remove", "xenabs")
+    assert xenbus_states(guest) == ("4", "4")
+    driver = guest.run(["readlink", "/sys/bus/xen/devices/vkbd-0/driver"]).stdout
+    assert driver.rstrip().endswith("/vkbd")
+    pointer.fence()
+    assert misplaced(pointer, POINTS) != {}
+    assert traces(guest) == set()
+    assert kernel_harm(guest) == []
+
+
+def test_the_pointer_is_exact_after_an_installation(guest: Guest, pointer: Pointer) -> None:
+    administer(guest, "apt-get", "-qq", "install", put_package(guest))
+    until(guest, f"systemctl is-active -q {UNIT}")
+    pointer.fence()
+    assert misplaced(pointer, POINTS) == {}
+    assert kernel_harm(guest) == []
+
+
+def test_a_backend_that_was_killed_is_found_again(bed: Bed, guest: Guest) -> None:
+    connections = status(guest)["connections"]
+    backend.kill(guest)
+    backend.start(guest)
+    with bed.vnc() as vnc, Pointer(guest, vnc) as pointer:
+        assert misplaced(pointer, POINTS) == {}
+    assert status(guest)["connections"] == connections + 1
+    assert kernel_harm(guest) == []
+
+
+def test_a_device_that_is_detached_and_attached_is_served_again(bed: Bed, guest: Guest) -> None:
+    backend.detach(guest)
+    until(guest, f"! systemctl is-active -q {UNIT}")
+    backend.attach(guest)
+    until(guest, f"systemctl is-active -q {UNIT}")
+    with bed.vnc() as vnc, Pointer(guest, vnc) as pointer:
+        assert misplaced(pointer, POINTS) == {}
+    assert kernel_harm(guest) == []
+
+
+def test_a_second_device_has_a_service_of_its_own(bed: Bed, guest: Guest) -> None:
+    backend.attach(guest)
+    until(guest, "systemctl is-active -q xenabs@vkbd-1.service")
+    with bed.vnc() as vnc, Pointer(guest, vnc) as pointer:
+        assert misplaced(pointer, POINTS) == {}
+    backend.detach(guest, 1)
+    until(guest, "! systemctl is-active -q xenabs@vkbd-1.service")
+    with bed.vnc() as vnc, Pointer(guest, vnc) as pointer:
+        assert misplaced(pointer, POINTS) == {}
+    assert shown(guest, "ActiveState") == "active"
+    assert kernel_harm(guest) == []
+
+
+def test_two_minutes_of_the_fault_campaign(bed: Bed, guest: Guest) -> None:
+    # make soak runs longer ones, each with another seed.
+    print(campaign.run(bed, guest, SEED, minutes=2).table())
+
+
+def test_restored_it_still_ends_without_a_word_of_the_kernel(bed: Bed, guest: Guest) -> None:
+    guest.save_and_restore()
+    with bed.vnc() as vnc, Pointer(guest, vnc) as pointer:
+        assert misplaced(pointer, POINTS) == {}
+    guest.run(["systemctl", "restart", UNIT])
+    assert kernel_harm(guest) == []
+    guest.power_off()
+    assert not HARM.search(guest.console())
