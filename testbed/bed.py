@@ -326,9 +326,10 @@ class Bed:
     @property
     def vnc_address(self) -> tuple[str, int]:
         """Where a VNC client finds the guest's screen."""
-        name = self.guest.wanted.name
-        words = 'xenstore-read "/local/domain/$(xl domid "$1")/console/vnc-port"'
-        port = self.dom0.run(["sh", "-c", words, "sh", name]).stdout.strip()
+        # Another process may have started the guest: it is the one that xl lists last.
+        domain_id = self.dom0.run(["xl", "list"]).stdout.splitlines()[-1].split()[1]
+        path = f"/local/domain/{domain_id}/console/vnc-port"
+        port = self.dom0.run(["xenstore-read", path]).stdout.strip()
         return "127.0.0.1", self._state().ports[f"vnc-{port}"]
 
     def vnc(self) -> Rfb:

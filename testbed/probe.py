@@ -27,6 +27,11 @@ AGAIN = 3
 ANSWER = 20
 #: seconds within which a fence comes through, be X ever so slow to find a new keyboard
 THROUGH = 60
+#: ends a probe, and waits until its port is free
+END_ANOTHER = """
+pkill -f '[p]ointer_probe'
+while pgrep -f '[p]ointer_probe' >/dev/null; do sleep 0.1; done
+"""
 
 
 class Pointer:
@@ -40,7 +45,7 @@ class Pointer:
         self._vnc = vnc
         port = str(FORWARDS["probe"][1])
         # One whose connection broke, as when the guest was saved, would keep the fences' keys.
-        guest.run(["pkill", "-f", "[p]ointer_probe"], check=False)
+        guest.run(["sh", "-c", END_ANOTHER])
         program = ["python3", f"{PROGRAMS_IN_GUEST}/pointer_probe.py", port]
         self._process = guest.popen(program, stdin=subprocess.DEVNULL)
         assert self._process.stdout is not None

@@ -9,13 +9,14 @@ from xenabs.kbdif._pump import ffi, lib
 PAGE_SIZE: int = lib.KBDIF_PAGE_SIZE
 """Bytes of the shared page."""
 
-GRACE = 0.05
+GRACE = 0.25
 """Seconds that a button at the end of a batch waits for its position, at most.
 
 QEMU writes the button before the position of the same pointer message, as two entries. What lies
-between the two is the host's scheduling: Xen's credit scheduler lets others run for 30 ms, and one
-millisecond was seen to be too short on a busy host. Nobody waits for long in vain: after a button
-that no position followed the pump waits for a millisecond only, until one does again.
+between the two is the host's scheduling: Xen's credit scheduler lets each of the others run for
+30 ms, and one millisecond was seen to be too short on a busy host. Nobody waits for long in vain:
+after a button that no position followed the pump waits for a millisecond only, until one does
+again.
 """
 
 
