@@ -56,8 +56,8 @@ def processes() -> dict[str, list[int]]:
 
 def has_device() -> int:
     """The daemon that took the device last."""
-    (lock,) = RUN.glob("*.lock")
-    return int(lock.read_text() or 0)
+    (device,) = bus.devices()
+    return int((RUN / f"{device.name}.lock").read_text() or 0)
 
 
 def kill(who: list[str], signal_name: str, after: float, gone: list[int]) -> dict[str, Any]:
