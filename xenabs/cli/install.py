@@ -6,19 +6,13 @@ from pathlib import Path
 
 import click
 
+from xenabs.cli.root import root_option
 from xenabs.install import files, installation, live, program
 from xenabs.install.tree import Tree
 
 
 @click.command()
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path),
-    default="/",
-    show_default=True,
-    metavar="DIR",
-    help="Where the guest's tree is.",
-)
+@root_option
 @click.option(
     "--executable",
     metavar="PATH",

@@ -4,20 +4,14 @@ from pathlib import Path
 
 import click
 
+from xenabs.cli.root import root_option
 from xenabs.errors import XenabsError
 from xenabs.install import installation, live
 from xenabs.install.tree import Tree
 
 
 @click.command()
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path),
-    default="/",
-    show_default=True,
-    metavar="DIR",
-    help="Where the guest's tree is.",
-)
+@root_option
 @click.option("--force", is_flag=True, help="Remove files that somebody has changed, too.")
 def uninstall(root: Path, force: bool) -> None:
     """Take away what `xenabs install` wrote.
