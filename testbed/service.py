@@ -50,13 +50,13 @@ class Service:
         return self._process.wait(PATIENCE)
 
 
-def status(guest: Guest) -> dict[str, Any]:
-    """What `xenabs status --json` says of the guest's only vkbd."""
-    (state,) = json.loads(guest.run(["xenabs", "status", "--json"]).stdout)
-    assert isinstance(state, dict)
+def status(guest: Guest, device: str = "vkbd-0") -> dict[str, Any]:
+    """What `xenabs status --json` says of a vkbd."""
+    states: list[dict[str, Any]] = json.loads(guest.run(["xenabs", "status", "--json"]).stdout)
+    (state,) = (state for state in states if state["device"] == device)
     return state
 
 
 def signal(guest: Guest, name: str) -> None:
-    """Send a signal ("TERM") to the daemon of the guest's only vkbd."""
+    """Send a signal ("TERM") to the daemon of vkbd-0."""
     guest.run(["kill", f"-{name}", str(status(guest)["pid"])])

@@ -1,5 +1,7 @@
 """A whole Debian with systemd and xenabs' package: nobody logs in, nothing ends the pointer."""
 
+import time
+
 import pytest
 from campaign import run as campaign
 from pointing import (
@@ -17,6 +19,7 @@ from testbed import Bed, Guest, Wanted, backend, cache, deb
 from testbed.probe import Pointer
 from testbed.rfb import LEFT, Rfb
 from testbed.service import UNIT, status
+from testbed.silent_backend import SilentBackend
 
 SIZE = (1280, 800)
 WANTED = Wanted(kind="pv", size=SIZE, init="systemd", memory=384)
@@ -27,9 +30,9 @@ KILL_DAEMON = ("systemctl", "kill", "-s", "KILL", "--kill-who=main", UNIT)
 KILL_ALL_OF_XENABS = ("pkill", "-KILL", "-f", "^@xenabs-guardian|/usr/bin/xenabs")
 
 
-def shown(guest: Guest, name: str) -> str:
-    """A property of the unit."""
-    return guest.run(["systemctl", "show", "-P", name, UNIT]).stdout.strip()
+def shown(guest: Guest, name: str, unit: str = UNIT) -> str:
+    """A property of a unit."""
+    return guest.run(["systemctl", "show", "-P", name, unit]).stdout.strip()
 
 
 def until_another_is_ready(guest: Guest, pid: str) -> None:
@@ -92,6 +95,26 @@ def test_a_drag_goes_on_when_the_daemon_ends(
     assert clicks(window, 1) == [(1, False, (700, 510))]
     assert status(guest)["connections"] == 1
     assert xenbus_states(guest) == ("4", "4")
+    assert kernel_harm(guest) == []
+
+
+def test_a_drag_goes_on_when_the_daemon_hangs(guest: Guest, window: Pointer, vnc: Rfb) -> None:
+    drop_in = "/run/systemd/system/xenabs@.service.d/sooner.conf"
+    guest.run(["install", "-D", "/dev/stdin", drop_in], stdin="[Service]\nWatchdogSec=6\n")
+    guest.run(["systemctl", "daemon-reload"])
+    guest.run(["systemctl", "restart", UNIT])
+    pid = shown(guest, "MainPID")
+    window.fence()
+    vnc.pointer(200, 200, LEFT)
+    assert clicks(window, 1) == [(1, True, (200, 200))]
+    guest.run(["kill", "-STOP", pid])
+    vnc.pointer(700, 510, 0)
+    until_another_is_ready(guest, pid)
+    assert clicks(window, 1) == [(1, False, (700, 510))]
+    said = guest.run(["journalctl", "-q", "-o", "cat", "-u", UNIT]).stdout
+    assert "Watchdog timeout" in said
+    guest.run(["rm", drop_in])
+    guest.run(["systemctl", "daemon-reload"])
     assert kernel_harm(guest) == []
 
 
@@ -202,6 +225,42 @@ def test_a_second_device_has_a_service_of_its_own(bed: Bed, guest: Guest) -> Non
     with bed.vnc() as vnc, Pointer(guest, vnc) as pointer:
         assert misplaced(pointer, POINTS) == {}
     assert shown(guest, "ActiveState") == "active"
+    assert kernel_harm(guest) == []
+
+
+def test_a_backend_that_does_not_answer_is_waited_for_and_asked_anew(guest: Guest) -> None:
+    silent = SilentBackend(guest, 1)
+    # First it is the kernel's driver's, which is led to Closed.
+    silent.await_frontend(5)
+    silent.write(state=5)
+    silent.await_frontend(6)
+    silent.write(state=6)
+    silent.await_frontend(1)
+    silent.write(state=2)
+    silent.await_frontend(3)
+    unit = "xenabs@vkbd-1.service"
+    used = int(shown(guest, "CPUUsageNSec", unit))
+    time.sleep(2)  # in which nothing is to happen
+    assert int(shown(guest, "CPUUsageNSec", unit)) == used
+    state = status(guest, "vkbd-1")
+    ends = state["frontend"]["state"], state["backend"]["state"]
+    assert (*ends, state["backend"]["features"]) == ("Initialised", "InitWait", [])
+
+    silent.write(feature_abs_pointer=1, feature_raw_pointer=1, width=800, height=600, state=6)
+    silent.await_frontend(1)
+    silent.write(state=2)
+    silent.await_frontend(3)
+    assert silent.frontends("request-abs-pointer", "request-raw-pointer") == ["1", "1"]
+    silent.write(state=4)
+    silent.await_frontend(4)
+    until(guest, f"systemctl is-active -q {unit}")
+    state = status(guest, "vkbd-1")
+    assert (state["coordinates"], state["screen"]) == ("raw", [800, 600])
+
+    silent.write(state=5)
+    silent.await_frontend(6)
+    silent.detach()
+    until(guest, f"! systemctl is-active -q {unit}")
     assert kernel_harm(guest) == []
 
 

@@ -3,12 +3,14 @@
 import posixpath
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from xenabs.cli.root import root_option
-from xenabs.install import files, installation, live, program
-from xenabs.install.tree import Tree
+
+if TYPE_CHECKING:
+    from xenabs.install.tree import Tree
 
 
 @click.command()
@@ -25,6 +27,10 @@ def install(root: Path, executable: str | None, force: bool) -> None:
     Puts the udev rule, the units and the list of kernel modules into this guest, or into the tree
     of an image. A distribution's package of xenabs does that by itself; this is for one by pip.
     """
+    # Here, so that the daemon, which is started in a hurry, loads none of it.
+    from xenabs.install import files, installation, live, program
+    from xenabs.install.tree import Tree
+
     tree = Tree(root)
     found = program.find(tree, posixpath.join("/", executable or _own(tree)))
     for path in installation.write(tree, found, force):
@@ -36,7 +42,7 @@ def install(root: Path, executable: str | None, force: bool) -> None:
         click.echo("systemd does not run there: xenabs starts at the next boot as a Xen guest.")
 
 
-def _own(tree: Tree) -> str:
+def _own(tree: "Tree") -> str:
     """The program that runs; the tree may be mounted here, or have it at the same place."""
     own = Path(sys.argv[0]).absolute()
     return str(own.relative_to(tree.root) if own.is_relative_to(tree.root) else own)

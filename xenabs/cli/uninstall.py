@@ -6,8 +6,6 @@ import click
 
 from xenabs.cli.root import root_option
 from xenabs.errors import XenabsError
-from xenabs.install import installation, live
-from xenabs.install.tree import Tree
 
 
 @click.command()
@@ -18,6 +16,10 @@ def uninstall(root: Path, force: bool) -> None:
 
     In the guest that runs it ends xenabs first, and gives each vkbd to the kernel's driver.
     """
+    # Here, so that the daemon, which is started in a hurry, loads none of it.
+    from xenabs.install import installation, live
+    from xenabs.install.tree import Tree
+
     tree = Tree(root)
     if not installation.present(tree):
         click.echo(f"There is nothing of xenabs install in {tree.root}.")

@@ -7,8 +7,8 @@ not certain is refused with a sentence.
 import ctypes
 import functools
 import mmap
+import operator
 import os
-import secrets
 import struct
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def _machine_frame(page: mmap.mmap, pfn: int) -> int:
 
 def _check_pfn(kcore: "Kcore", page: mmap.mmap, pfn: int) -> None:
     """The kernel's own view of the frame shows what we write into the page."""
-    mark, end = secrets.token_bytes(16), mmap.PAGESIZE - 16
+    mark, end = os.urandom(16), mmap.PAGESIZE - 16
     before = page[end:]
     page[end:] = mark
     seen = kcore.physical(pfn * mmap.PAGESIZE + end, 16)
@@ -95,11 +95,13 @@ def _check_pfn(kcore: "Kcore", page: mmap.mmap, pfn: int) -> None:
 @functools.cache
 def _symbols(*names: str) -> dict[str, int]:
     found = {}
-    with KALLSYMS.open() as lines:
-        for line in lines:
-            address, _, name = line.split()[:3]
-            if name in names and int(address, 16):
-                found[name] = int(address, 16)
+    ends = tuple(f" {name}\n".encode() for name in names)
+    with KALLSYMS.open("rb") as lines:
+        # There are 100,000 and more, and the time until the pointer works is made of such loops.
+        for line in filter(operator.methodcaller("endswith", ends), lines):
+            address, _, name = line.split()
+            if int(address, 16):
+                found[name.decode()] = int(address, 16)
                 if len(found) == len(names):
                     return found
     raise XenabsError(

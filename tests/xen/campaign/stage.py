@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from pointing import misplaced
@@ -74,9 +75,9 @@ class Stage:
         self.figures.kills[" and ".join(who)] += 1
         return self.inside.killed()
 
-    def systemctl(self, *words: str) -> None:
-        """With the daemon's unit."""
-        self.guest.run(["systemctl", *words, UNIT])
+    def systemctl(self, *words: str, after: Sequence[str] = ()) -> None:
+        """With the daemon's unit, and words after its name."""
+        self.guest.run(["systemctl", *words, UNIT, *after])
 
     def points(self, chance: random.Random, count: int) -> None:
         """The pointer goes where the VNC client says."""

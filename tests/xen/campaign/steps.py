@@ -6,7 +6,7 @@ import random
 import subprocess
 from collections.abc import Callable
 
-from pointing import until_closed
+from pointing import HARM, until, until_closed
 
 from campaign.sending import ROOM, Wrong, expect
 from campaign.stage import Stage
@@ -25,6 +25,9 @@ HANDSHAKE = 2.0
 """Seconds from taking its device until a daemon is connected, about."""
 
 HELD_KEY = ord("h")
+
+OOM_KILLED = "Memory cgroup out of memory: Killed process"
+"""What the kernel says of one."""
 
 
 def points(stage: Stage, chance: random.Random) -> None:
@@ -93,6 +96,27 @@ def killed_in_a_drag(*who: str) -> Step:
         stage.arrived(sent)
 
     return step
+
+
+def out_of_memory(stage: Stage, chance: random.Random) -> None:
+    """The OOM killer has the daemon, until there is memory again: one drag."""
+    sent = stage.sent(chance)
+    sent.press()
+    stage.pointer.fence()
+    gone = [process["pid"] for process in stage.inside.look()["daemon"]]
+    stage.systemctl("set-property", "--runtime", after=["MemoryMax=4M"])
+    until(stage.guest, f"dmesg | grep -q '{OOM_KILLED}'")
+    for _ in range(chance.randrange(ROOM)):
+        sent.move(LEFT)
+    sent.release()
+    stage.systemctl("set-property", "--runtime", after=["MemoryMax=infinity"])
+    stage.inside.settle(gone)
+    stage.arrived(sent)
+    stage.figures.kills["OOM killer"] += 1
+    # It shows where it was called, which is no complaint.
+    told = [line for line in stage.inside.look()["kernel"] if HARM.search(line)]
+    expect("the kernel's complaints", [line for line in told if "Call Trace:" not in line], [])
+    stage.guest.run(["dmesg", "-C"])
 
 
 def handed_over(stage: Stage, chance: random.Random) -> None:
@@ -236,6 +260,7 @@ STEPS: dict[str, Step] = {
     "daemon killed in a drag": killed_in_a_drag("daemon"),
     "guardian killed in a drag": killed_in_a_drag("guardian"),
     "both killed in a drag": killed_in_a_drag(*BOTH),
+    "daemon out of memory": out_of_memory,
     "SIGHUP": handed_over,
     "daemon-reload": reloaded,
     "restart": let_go(restarted),
