@@ -58,5 +58,5 @@ def status(guest: Guest, device: str = "vkbd-0") -> dict[str, Any]:
 
 
 def signal(guest: Guest, name: str) -> None:
-    """Send a signal ("TERM") to the daemon of vkbd-0."""
-    guest.run(["kill", f"-{name}", str(status(guest)["pid"])])
+    """Send a signal ("TERM") to the daemon of vkbd-0, which its lock names."""
+    guest.run(["sh", "-c", f"kill -{name} $(cat /run/xenabs/vkbd-0.lock)"])

@@ -65,6 +65,12 @@ def xenbus_states(guest: Guest) -> tuple[str, str]:
     return frontend, backend
 
 
+def driver(guest: Guest) -> str:
+    """Whose vkbd-0 is on the kernel's bus, "vkbd" with xen-kbdfront; empty without a driver."""
+    link = guest.run(["readlink", "/sys/bus/xen/devices/vkbd-0/driver"], check=False).stdout
+    return link.strip().rpartition("/")[2]
+
+
 def until(guest: Guest, condition: str) -> None:
     """Until a command of the guest's shell succeeds."""
     guest.run(["timeout", "100", "sh", "-c", f"until {condition}; do sleep 0.1; done"])
