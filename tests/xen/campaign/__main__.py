@@ -1,4 +1,7 @@
-"""make soak: SOAK_MINUTES minutes, on a guest of the kind SOAK_GUEST, with the seed SOAK_SEED."""
+"""make soak: SOAK_MINUTES minutes, on a guest of the kind SOAK_GUEST, with the seed SOAK_SEED.
+
+SOAK_STEP names the one kind of step that there is to be ("save, restore").
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import sys
 
 from campaign.run import Failed, run
 from campaign.stage import MEMORY, SIZE
+from campaign.steps import DECK, STEPS
 from testbed import Bed, Wanted
 
 
@@ -16,11 +20,14 @@ def main() -> None:
     minutes = float(os.environ.get("SOAK_MINUTES") or 10)
     kind = os.environ.get("SOAK_GUEST") or "pv"
     seed = int(os.environ.get("SOAK_SEED") or random.randrange(1 << 32))
+    step = os.environ.get("SOAK_STEP")
+    if step and step not in STEPS:
+        sys.exit(f"SOAK_STEP is {step!r}; there are: {'; '.join(STEPS)}")
     print(f"seed {seed}: {minutes:g} minutes on a {kind.upper()} guest", flush=True)
     with Bed() as bed:
         guest = bed.start_guest(Wanted(kind=kind, size=SIZE, init="systemd", memory=MEMORY))
         try:
-            print(run(bed, guest, seed, minutes).table())
+            print(run(bed, guest, seed, minutes, {step: 1} if step else DECK).table())
         except Failed as failure:
             sys.exit(str(failure))
 

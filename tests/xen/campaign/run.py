@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from campaign.figures import Figures
 from campaign.sending import Wrong
@@ -36,14 +36,16 @@ class Failed(Exception):
     """A step has seen what it may not see: the seed, the steps so far, and what it was."""
 
 
-def run(bed: Bed, guest: Guest, seed: int, minutes: float) -> Figures:
-    """Go on for so many minutes. Raises Failed."""
+def run(
+    bed: Bed, guest: Guest, seed: int, minutes: float, deck: Mapping[str, int] = DECK
+) -> Figures:
+    """Go on for so many minutes, with the steps of `deck`. Raises Failed."""
     done = ["the guest as it has booted"]
     with Stage(bed, guest) as stage:
         deadline = time.monotonic() + 60 * minutes
         try:
             stage.look(random.Random(seed))
-            for number, name in enumerate(sequence(seed), 1):
+            for number, name in enumerate(sequence(seed, deck), 1):
                 if time.monotonic() > deadline:
                     break
                 done.append(name)
@@ -60,13 +62,13 @@ def run(bed: Bed, guest: Guest, seed: int, minutes: float) -> Figures:
         return stage.figures
 
 
-def sequence(seed: int) -> Iterator[str]:
-    """Names of steps without end: each as often as DECK has it, then all of it again."""
+def sequence(seed: int, deck: Mapping[str, int]) -> Iterator[str]:
+    """Names of steps without end: each as often as `deck` has it, then all of it again."""
     chance = random.Random(seed)
     while True:
-        deck = [name for name, count in DECK.items() for _ in range(count)]
-        chance.shuffle(deck)
-        yield from deck
+        names = [name for name, count in deck.items() for _ in range(count)]
+        chance.shuffle(names)
+        yield from names
 
 
 def _story(guest: Guest, figures: Figures, seed: int, done: list[str], error: Exception) -> str:
