@@ -23,7 +23,8 @@ def install(root: Path, executable: str | None, force: bool) -> None:
     """Have udev and systemd start xenabs.
 
     Puts the udev rule, the units, the list of kernel modules and X's snippet into this guest, or
-    into the tree of an image. A distribution's package of xenabs does that by itself; this is for one by pip.
+    into the tree of an image. A distribution's package of xenabs does that by itself; this is for
+    one by pip.
     """
     tree = Tree(root)
     found = program.find(tree, posixpath.join("/", executable or _own(tree)))
