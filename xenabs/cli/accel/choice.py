@@ -1,6 +1,7 @@
 """Which devices: the options --device and --all, and the shell's completion of names."""
 
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -62,14 +63,14 @@ def _complete(context: click.Context, parameter: click.Parameter, so_far: str) -
 def _quoted(name: str) -> str:
     """As the shell wants it: bash puts it into the line as it is, zsh and fish quote by themselves.
 
-    Behind a quotation mark nothing needs one.
+    Behind a quotation mark it is quoted already. Backslashes would not outlive click's script.
     """
     if not os.environ.get("_XENABS_COMPLETE", "").startswith("bash"):
         return name
     last = os.environ.get("COMP_WORDS", "").rpartition("\n")[2]
     if last[:1] in ("'", '"'):
         return name
-    return "".join(each if each.isalnum() or each in "-_./:" else f"\\{each}" for each in name)
+    return shlex.quote(name)
 
 
 def choice_options(command: Callable[..., None]) -> Callable[..., None]:
