@@ -56,6 +56,7 @@ GUEST_PACKAGES = (
     "xserver-xorg-core",
     "xserver-xorg-input-evdev",
     "xserver-xorg-input-libinput",
+    "xserver-xorg-video-dummy",
     "xserver-xorg-video-fbdev",
 )
 

@@ -172,5 +172,8 @@ class Machine:
     def put(self, file: Path, path: str) -> None:
         """Copy a file there with its permissions; a path that ends in / names a directory."""
         target = path + file.name if path.endswith("/") else path
-        mode = f"{file.stat().st_mode & 0o777:o}"
-        self.run(["install", "-D", "-m", mode, "/dev/stdin", target], stdin=file.read_bytes())
+        self.write(file.read_bytes(), target, file.stat().st_mode & 0o777)
+
+    def write(self, data: str | bytes, path: str, mode: int = 0o644) -> None:
+        """Make a file there, and the directories above it."""
+        self.run(["install", "-D", "-m", f"{mode:o}", "/dev/stdin", path], stdin=data)

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from accelerating import ASKED
 from campaign import run as campaign
 from pointing import (
     HARM,
@@ -17,6 +18,7 @@ from pointing import (
 )
 
 from testbed import Bed, Guest, Wanted, backend, cache, deb
+from testbed.mouse import PATTERNS, Mouse
 from testbed.probe import Pointer
 from testbed.rfb import LEFT, Rfb
 from testbed.service import UNIT, status
@@ -76,6 +78,16 @@ def test_the_devices_have_names_that_do_not_change(guest: Guest) -> None:
     assert (
         guest.run(["stat", "-L", "-c", "%a %U", *names]).stdout.split("\n")[:2] == ["660 root"] * 2
     )
+
+
+def test_the_package_has_xens_relative_pointers_move_as_far_as_asked(guest: Guest) -> None:
+    with Mouse(guest, ":0") as mouse:
+        mouse.plug("Xen Virtual Pointer")
+        moved = {
+            name: mouse.displacement("Xen Virtual Pointer", steps)[":0"]
+            for name, steps in PATTERNS.items()
+        }
+    assert moved == ASKED
 
 
 @pytest.mark.parametrize(
