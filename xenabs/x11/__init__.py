@@ -1,0 +1,1 @@
+"""What xenabs asks of an X server, as one of its clients."""

@@ -1,0 +1,100 @@
+"""The one place that opens an X display, and says in a sentence why it could not."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+
+from Xlib import error
+from Xlib.display import Display
+from Xlib.ext import ge, xinput
+
+from xenabs.errors import XenabsError
+from xenabs.x11 import wayland, workarounds
+
+#: what X servers say when it is about who asks; Xorg's os/auth.c and os/connection.c
+_UNAUTHORISED = ("authori", "no protocol specified", "invalid mit-magic-cookie")
+
+
+def open_display(setting: wayland.Setting, environment: Mapping[str, str] = os.environ) -> Display:
+    """A connection to the X server of DISPLAY, with python-xlib mended and XInput 2 there.
+
+    Raises XenabsError, with what to do, when there is none, or none that lets us in; `setting` is
+    what it is opened for, to say where a Wayland compositor has that.
+    """
+    name = environment.get("DISPLAY", "")
+    if not name:
+        if wayland.session(environment):
+            raise XenabsError(
+                f"this is a Wayland session without an X server: {setting.advice(environment)}"
+            )
+        raise XenabsError(
+            "there is no X server to talk to, as DISPLAY is not set: call it inside the X session, "
+            "or name the server, as in DISPLAY=:0 xenabs ..."
+        )
+    try:
+        with workarounds.quiet():
+            display = Display(name)
+    except error.DisplayNameError:
+        raise XenabsError(
+            f"DISPLAY is {name!r}, which names no X server: it should be like :0"
+        ) from None
+    except (error.DisplayConnectionError, error.ConnectionClosedError) as problem:
+        raise XenabsError(_refusal(name, problem, setting, environment)) from None
+    if not (display.has_extension(xinput.extname) and display.has_extension(ge.extname)):
+        display.close()
+        raise XenabsError(
+            f"the X server {name} has no XInput 2, so it tells nothing of its devices"
+        )
+    workarounds.apply(display)
+    display.xinput_query_version()
+    return display
+
+
+def _refusal(
+    name: str, problem: Exception, setting: wayland.Setting, environment: Mapping[str, str]
+) -> str:
+    said = getattr(problem, "msg", None) or str(problem)
+    reason = (said.decode(errors="replace") if isinstance(said, bytes) else said).strip()
+    if any(words in reason.lower() for words in _UNAUTHORISED):
+        file = environment.get("XAUTHORITY") or "~/.Xauthority"
+        return (
+            f"the X server {name} does not accept the cookie in {file} ({reason}): call it as the "
+            "user whose session that is, with XAUTHORITY as in that session"
+        )
+    if wayland.session(environment):
+        return (
+            f"no X server answers at {name} ({reason}), and this is a Wayland session: "
+            + setting.advice(environment)
+        )
+    return (
+        f"no X server answers at {name} ({reason}): start it, or set DISPLAY to the one that runs; "
+        "/tmp/.X11-unix has their sockets"
+    )
+
+
+@contextlib.contextmanager
+def connected(
+    setting: wayland.Setting, environment: Mapping[str, str] = os.environ
+) -> Iterator[Display]:
+    """`open_display` for a while; XenabsError, too, when the server goes away meanwhile."""
+    display = open_display(setting, environment)
+    try:
+        yield display
+        display.close()
+    except error.ConnectionClosedError:
+        raise XenabsError(
+            f"the X server {display.get_display_name()} has ended, or has closed the connection: "
+            "repeat it when it runs again"
+        ) from None
+
+
+def is_xwayland(display: Display) -> bool:
+    """Whether this X server is XWayland, whose pointer devices are the compositor's.
+
+    XWayland says so by an extension, since 23.1; all of them have given their outputs' devices,
+    for which no setting does anything, names that begin with "xwayland-".
+    """
+    if "XWAYLAND" in display.list_extensions():
+        return True
+    devices = display.xinput_query_device(xinput.AllDevices).devices
+    return any(device.name.startswith("xwayland-") for device in devices)

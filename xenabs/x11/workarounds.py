@@ -1,0 +1,187 @@
+"""What python-xlib 0.33 gets wrong, put right in one place.
+
+Each one has a test in tests/x11/test_workarounds.py, which fails when python-xlib does not need it
+any more, and a patch for python-xlib in contrib/python-xlib/, the number of which is given here.
+"""
+
+import contextlib
+import io
+from collections.abc import Iterable, Iterator
+
+from Xlib import X, error
+from Xlib.display import Display
+from Xlib.ext import ge, xinput
+from Xlib.protocol import request, rq
+
+
+def apply(display: Display) -> None:
+    """Mend a connection; without XInput 2 only what concerns every connection."""
+    _mend_error_classes(display)
+    if display.has_extension(xinput.extname) and display.has_extension(ge.extname):
+        _mend_device_changed(display)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """While a display is opened: python-xlib prints about Xauthority files, and to stdout.
+
+    There it would be part of what a program reads as JSON. (0001)
+    """
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
+
+
+def _mend_error_classes(display: Display) -> None:
+    """Give the core protocol's errors their classes back.
+
+    randr registers its three errors at the codes 0 to 2 rather than from the extension's first one
+    on. They are no X errors either: BadRequest and BadValue end the program with an AttributeError.
+    (0002)
+    """
+    # Of this connection: the dictionary of the class is broken again by the next one.
+    own = {**display.display.error_classes, **error.xerror_class}
+    own.pop(0, None)
+    display.display.error_classes = own
+
+
+def _mend_device_changed(display: Display) -> None:
+    """Have DeviceChanged parsed by its own structure, rather than that of a key. (0003)"""
+    opcode = display.display.get_extension_major(xinput.extname)
+    display.ge_add_event_data(opcode, xinput.DeviceChanged, xinput.DeviceChangedEventData)
+
+
+class _XIQueryPointer(rq.ReplyRequest):  # type: ignore[misc]
+    """XInput 2's request 40, which python-xlib does not have. (0004)"""
+
+    _request = rq.Struct(
+        rq.Card8("opcode"),
+        rq.Opcode(40),
+        rq.RequestLength(),
+        rq.Window("window"),
+        xinput.DEVICEID("deviceid"),
+        rq.Pad(2),
+    )
+    _reply = rq.Struct(
+        rq.ReplyCode(),
+        rq.Pad(1),
+        rq.Card16("sequence_number"),
+        rq.ReplyLength(),
+        rq.Window("root"),
+        rq.Window("child"),
+        xinput.FP1616("root_x"),
+        xinput.FP1616("root_y"),
+        xinput.FP1616("win_x"),
+        xinput.FP1616("win_y"),
+        rq.Bool("same_screen"),
+        rq.Pad(1),
+        rq.LengthOf("buttons", 2),
+        rq.Object("mods", xinput.ModifierInfo),
+        rq.Object("groups", xinput.GroupInfo),
+        rq.List("buttons", rq.Card32),
+    )
+
+
+def query_pointer(display: Display, device: int) -> tuple[float, float]:
+    """Where a master pointer, or a floating slave, is on its screen, in pixels and fractions.
+
+    Raises Xlib's XError for what is no such pointer.
+    """
+    reply = _XIQueryPointer(
+        display=display.display,
+        opcode=display.display.get_extension_major(xinput.extname),
+        window=display.screen().root,
+        deviceid=device,
+    )
+    return reply.root_x, reply.root_y
+
+
+def change_device_property(
+    display: Display, device: int, name: int, kind: int, form: int, values: Iterable[int]
+) -> None:
+    """Replace a device's property; return when the server has done so.
+
+    `name` and `kind` are atoms, `form` is 8, 16 or 32 bits, `values` are unsigned. Raises Xlib's
+    XError if the server or the driver refuses: python-xlib's own call takes no `onerror`, so that
+    the error would only be printed. (0005)
+    """
+    caught = error.CatchError()
+    xinput.XIChangeProperty(
+        display=display.display,
+        onerror=caught,
+        opcode=display.display.get_extension_major(xinput.extname),
+        deviceid=device,
+        property=name,
+        type=kind,
+        mode=X.PropModeReplace,
+        value=(form, list(values)),
+    )
+    _settle(display, caught)
+
+
+def delete_device_property(display: Display, device: int, name: int) -> None:
+    """Delete a device's property; otherwise as change_device_property. (0005)"""
+    caught = error.CatchError()
+    xinput.XIDeleteProperty(
+        display=display.display,
+        onerror=caught,
+        opcode=display.display.get_extension_major(xinput.extname),
+        deviceid=device,
+        property=name,
+    )
+    _settle(display, caught)
+
+
+def change_pointer_control(
+    display: Display, numerator: int, denominator: int, threshold: int
+) -> None:
+    """Set the core pointer control, all of it. Raises Xlib's XError for values out of range.
+
+    Xlib's Display.change_pointer_control wants the threshold as well as the ratio, although either
+    is optional: without one it ends in a struct.error. (0006)
+    """
+    caught = error.CatchError()
+    request.ChangePointerControl(
+        display=display.display,
+        onerror=caught,
+        do_accel=1,
+        do_thresh=1,
+        accel_num=numerator,
+        accel_denum=denominator,
+        threshold=threshold,
+    )
+    _settle(display, caught)
+
+
+def _settle(display: Display, caught: error.CatchError) -> None:
+    display.sync()
+    if refused := caught.get_error():
+        raise refused
+
+
+def signed(value: int, bits: int = 32) -> int:
+    """A property's value as the signed number that it is.
+
+    The type INTEGER is signed, python-xlib hands it out unsigned. (0007)
+
+    >>> signed(0xFFFFFFFF), signed(7), signed(0x80, bits=8)
+    (-1, 7, -128)
+    """
+    return value - (1 << bits) if value >> (bits - 1) else value
+
+
+def unsigned(value: int, bits: int = 32) -> int:
+    """The way back: python-xlib refuses negative values. (0007)
+
+    >>> unsigned(-1), unsigned(7)
+    (4294967295, 7)
+    """
+    return value & ((1 << bits) - 1)
+
+
+def screen_size(display: Display) -> tuple[int, int]:
+    """Width and height of the default screen now, in pixels.
+
+    `screen().width_in_pixels` is what it was when the display was opened. (0008)
+    """
+    geometry = display.screen().root.get_geometry()
+    return geometry.width, geometry.height
