@@ -12,15 +12,17 @@ from xenabs.cli import cli
 PAGE = Path(__file__).parents[2] / "docs/xenabs.1"
 
 
-def told() -> Iterator[str]:
-    for name, command in cli.commands.items():
+def told(group: click.Group) -> Iterator[str]:
+    for name, command in group.commands.items():
         yield name
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 yield from parameter.opts
+        if isinstance(command, click.Group):
+            yield from told(command)
 
 
-@pytest.mark.parametrize("word", sorted(set(told())))
+@pytest.mark.parametrize("word", sorted(set(told(cli))))
 def test_the_man_page_has(word: str) -> None:
     text = re.sub(r'\\f.|"', "", PAGE.read_text().replace(r"\-", "-"))
     commands = text.partition(".SH COMMANDS")[2].partition(".SH EXIT")[0]

@@ -5,6 +5,7 @@ import sys
 import click
 
 from xenabs import __version__
+from xenabs.cli.accel import accel
 from xenabs.cli.install import install
 from xenabs.cli.release import release
 from xenabs.cli.run import run
@@ -26,6 +27,7 @@ def cli() -> None:
 cli.add_command(run)
 cli.add_command(status)
 cli.add_command(release)
+cli.add_command(accel)
 cli.add_command(install)
 cli.add_command(uninstall)
 

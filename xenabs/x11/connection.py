@@ -72,17 +72,21 @@ def _refusal(
     )
 
 
+class ServerGone(XenabsError):
+    """The X server has ended, or has closed the connection."""
+
+
 @contextlib.contextmanager
 def connected(
     setting: wayland.Setting, environment: Mapping[str, str] = os.environ
 ) -> Iterator[Display]:
-    """`open_display` for a while; XenabsError, too, when the server goes away meanwhile."""
+    """`open_display` for a while. Raises ServerGone, too, when the server goes away meanwhile."""
     display = open_display(setting, environment)
     try:
         yield display
         display.close()
     except error.ConnectionClosedError:
-        raise XenabsError(
+        raise ServerGone(
             f"the X server {display.get_display_name()} has ended, or has closed the connection: "
             "repeat it when it runs again"
         ) from None

@@ -1,0 +1,199 @@
+"""Acceleration goes off, comes back to the last bit, and nothing else changes."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from accel_stage import (
+    ADAPTIVE,
+    CONSTANT,
+    KEYBOARD,
+    MOUSE,
+    PROFILE,
+    SCALING,
+    called,
+    done,
+    everything,
+    number,
+    sentence,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from x_servers import xvfb
+from Xlib.display import Display
+
+from xenabs.x11 import acceleration, connection, properties, schemes, workarounds
+from xenabs.x11.properties import Value
+from xenabs.x11.schemes import Scheme
+from xenabs.x11.wayland import ACCELERATION
+
+FACTORS = st.floats(1, 1e6, width=32)
+#: less 1, which no device here supports
+PROFILES = st.sampled_from([-1, 0, 2, 3, 4, 5, 6, 7])
+SHORT = st.integers(1, 1000)
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Display]:
+    """A server of its own: what fails here must not be left to others."""
+    with (
+        xvfb() as server,
+        connection.connected(ACCELERATION, {"DISPLAY": server.name}) as display,
+    ):
+        yield display
+
+
+@pytest.fixture
+def fresh(opened: Display) -> Display:
+    """As a server starts: classic acceleration by 2."""
+    if properties.get(opened, number(opened), acceleration.RECORD):
+        properties.delete(opened, number(opened), acceleration.RECORD)
+    set_up(opened, 0, 1, 1, 10, (2, 1, 4))
+    return opened
+
+
+def set_up(
+    display: Display,
+    profile: int,
+    constant: float,
+    adaptive: float,
+    scaling: float,
+    control: tuple[int, int, int],
+) -> None:
+    mouse = number(display)
+    properties.put(display, mouse, PROFILE, Value.integers(profile))
+    for name, value in ((CONSTANT, constant), (ADAPTIVE, adaptive), (SCALING, scaling)):
+        properties.put(display, mouse, name, Value.floats(value))
+    workarounds.change_pointer_control(display, *control)
+
+
+def mouse_state(display: Display) -> dict[str, object]:
+    (facts,) = json.loads(done(display, "status", "--all", "--json"))["devices"]
+    assert facts["name"] == MOUSE
+    return dict(facts)
+
+
+@settings(deadline=None, max_examples=25)
+@given(PROFILES, FACTORS, FACTORS, FACTORS, st.tuples(SHORT, SHORT, SHORT))
+def test_toggle_twice_is_identity_and_on_is_exact(
+    opened: Display,
+    profile: int,
+    constant: float,
+    adaptive: float,
+    scaling: float,
+    control: tuple[int, int, int],
+) -> None:
+    set_up(opened, profile, constant, adaptive, scaling, control)
+    before = everything(opened)
+    for words in [("toggle", "toggle"), ("off", "toggle")]:
+        for word in words:
+            done(opened, word, "--all")
+            if word != words[-1]:
+                assert mouse_state(opened)["accelerated"] is False
+                assert opened.get_pointer_control().accel_num == 1 or control[0] == control[1]
+        assert everything(opened) == before
+    done(opened, "off", "--all")
+    off = everything(opened)
+    done(opened, "off", "--all")
+    assert everything(opened) == off
+    done(opened, "toggle", "--all")
+    done(opened, "toggle", "--all")
+    assert everything(opened) == off
+    called(opened, "on", "--all")  # a sentence if it was not accelerated
+    assert everything(opened) == before
+
+
+def test_off_is_told_and_shown(fresh: Display) -> None:
+    assert mouse_state(fresh) == {
+        "id": number(fresh),
+        "name": MOUSE,
+        "driver": "other",
+        "kind": "relative",
+        "profile": "classic",
+        "speed": 1,
+        "accelerated": True,
+        "switched_off": False,
+    }
+    assert done(fresh, "off", "--device", MOUSE) == f"{MOUSE} (id {number(fresh)}): off\n"
+    state = mouse_state(fresh)
+    assert (state["profile"], state["accelerated"], state["switched_off"]) == ("none", False, True)
+    table = done(fresh, "status", "--device", str(number(fresh))).splitlines()
+    titles = ["id", "device", "driver", "kind", "profile", "speed", "accelerated"]
+    assert table[0].split() == titles
+    assert table[1].endswith("no, by xenabs")
+    assert table[2] == "core pointer control: 2/1, threshold 4"
+    assert "off already" in done(fresh, "off", "--device", MOUSE)
+
+
+def test_the_first_record_is_the_one_that_counts(fresh: Display) -> None:
+    before = everything(fresh)
+    done(fresh, "off", "--all")
+    properties.put(fresh, number(fresh), PROFILE, Value.integers(6))
+    assert mouse_state(fresh)["accelerated"] is True
+    done(fresh, "off", "--all")
+    done(fresh, "on", "--all")
+    assert everything(fresh) == before
+
+
+def test_on_guesses_nothing(fresh: Display) -> None:
+    before = everything(fresh)
+    assert "not switched off by xenabs" in done(fresh, "on", "--all")
+    assert everything(fresh) == before
+    properties.put(fresh, number(fresh), PROFILE, Value.integers(-1))
+    before = everything(fresh)
+    assert "xorg.conf.d" in sentence(fresh, "on", "--device", MOUSE)
+    assert everything(fresh) == before
+
+
+def test_a_device_is_left_alone_unless_it_is_meant(fresh: Display) -> None:
+    before = everything(fresh)
+    for command in ("status", "off", "on", "toggle"):
+        assert "--all" in sentence(fresh, command)
+        assert "'Xen'" in sentence(fresh, command, "--device", "Xen")
+    assert "no acceleration" in done(fresh, "off", "--device", KEYBOARD)
+    assert "no acceleration" in done(fresh, "off", "--device", "Virtual core XTEST pointer")
+    assert called(fresh, "off", "--all", "--device", MOUSE).exit_code == 2
+    assert everything(fresh) == before
+
+
+def test_what_a_driver_refuses_is_told_and_taken_back(
+    fresh: Display, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    off = {CONSTANT: Value.floats(3), PROFILE: Value.integers(1, 2)}
+    refused = Scheme((PROFILE, CONSTANT), lambda values: off, lambda values: "", lambda values: 1)
+    monkeypatch.setattr(acceleration, "SCHEMES", (refused,))
+    before = everything(fresh)
+    text = sentence(fresh, "off", "--all")
+    assert PROFILE in text
+    assert MOUSE in text
+    assert everything(fresh) == before
+
+
+def test_a_record_of_somebody_else_is_told(fresh: Display) -> None:
+    properties.put(fresh, number(fresh), acceleration.RECORD, Value.integers(1, 2))
+    before = everything(fresh)
+    assert "xinput delete-prop" in sentence(fresh, "on", "--all")
+    assert everything(fresh) == before
+
+
+def test_xwayland_is_told(fresh: Display, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = fresh.list_extensions()
+    monkeypatch.setattr(Display, "list_extensions", lambda self: [*plain, "XWAYLAND"])
+    for command in ("status", "off", "on", "toggle"):
+        assert "XWayland" in sentence(fresh, command, "--all")
+
+
+@pytest.mark.parametrize("profiles", [2, 3])
+def test_libinput_is_flat_at_speed_0(profiles: int) -> None:
+    """Older drivers know two profiles, newer ones three."""
+    adaptive = Value.integers(*[1, 0, 0][:profiles], bits=8)
+    flat = Value.integers(*[0, 1, 0][:profiles], bits=8)
+    values = {schemes.LIBINPUT_PROFILE: adaptive, schemes.LIBINPUT_SPEED: Value.floats(0)}
+    assert schemes.LIBINPUT.profile(values) == "adaptive"
+    assert schemes.LIBINPUT.accelerates(values)
+    assert schemes.LIBINPUT.off(values)[schemes.LIBINPUT_PROFILE] == flat
+    values[schemes.LIBINPUT_PROFILE] = flat
+    assert not schemes.LIBINPUT.accelerates(values)
+    values[schemes.LIBINPUT_SPEED] = Value.floats(0.25)
+    assert schemes.LIBINPUT.speed(values) == 0.25
+    assert schemes.LIBINPUT.accelerates(values)

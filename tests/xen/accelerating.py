@@ -1,0 +1,91 @@
+"""`xenabs accel` called in a guest, for one of its X servers."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from testbed import Guest
+from testbed.mouse import PATTERNS, Mouse, Step
+from testbed.outer import LineReader
+from testbed.xserver import XServer
+
+#: seconds until the other end has said a line, on a busy host
+SAYING = 60
+
+PROPERTIES = """
+import json
+from Xlib.ext import xinput
+from xenabs.x11 import properties
+from xenabs.x11.connection import connected
+from xenabs.x11.wayland import ACCELERATION
+with connected(ACCELERATION) as display:
+    devices = display.xinput_query_device(xinput.AllDevices).devices
+    print(json.dumps([
+        [device.deviceid, name, repr(properties.get(display, device.deviceid, name))]
+        for device in devices
+        for name in properties.names(display, device.deviceid)
+    ]))
+"""
+
+
+class Accel:
+    """The X server's pointers, and a mouse that it sees."""
+
+    def __init__(self, guest: Guest, server: XServer, mouse: Mouse) -> None:
+        self.guest = guest
+        self.display = server.display
+        self.mouse = mouse
+        self._words = ["env", f"DISPLAY={server.display}"]
+
+    def call(self, *words: str) -> str:
+        """What `xenabs accel` says."""
+        return self.guest.run([*self._words, "xenabs", "accel", *words]).stdout
+
+    def state(self, name: str) -> dict[str, Any]:
+        """What `status` says of a device."""
+        told = json.loads(self.call("status", "--json", "--device", name))
+        (facts,) = told["devices"]
+        return dict(facts)
+
+    def properties(self) -> Any:
+        """Every property of every device, to the last bit."""
+        program = [*self._words, "python3", "-c", PROPERTIES]
+        return json.loads(self.guest.run(program).stdout)
+
+    def displacements(self, name: str) -> dict[str, Step]:
+        """Where each pattern leads."""
+        return {
+            pattern: self.mouse.displacement(name, steps)[self.display]
+            for pattern, steps in PATTERNS.items()
+        }
+
+    @contextmanager
+    def watching(self, *words: str) -> Iterator[LineReader]:
+        """`xenabs accel off --watch`, once it watches; what it says."""
+        words = (*self._words, "xenabs", "accel", "off", "--watch", *words)
+        process = self.guest.follow(words)
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            lines = LineReader(process.stdout.fileno())
+            said(lines, "watching")
+            yield lines
+        finally:
+            process.stdin.close()
+            process.wait()
+            process.stdout.close()
+
+
+def said(lines: LineReader, words: str) -> None:
+    """Until a line has these words in it."""
+    deadline = time.monotonic() + SAYING
+    while words not in (line := lines.next(deadline) or "the end"):
+        assert line != "the end"
+
+
+ASKED: dict[str, Step] = {
+    pattern: (sum(x for x, _ in steps), sum(y for _, y in steps))
+    for pattern, steps in PATTERNS.items()
+}
+"""Where each pattern leads without acceleration."""

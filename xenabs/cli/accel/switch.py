@@ -1,0 +1,107 @@
+"""xenabs accel off, on and toggle"""
+
+from collections.abc import Callable
+
+import click
+from Xlib import error
+from Xlib.display import Display
+
+from xenabs.cli.accel import watching
+from xenabs.cli.accel.choice import Choice, choice_options
+from xenabs.cli.accel.session import x_server
+from xenabs.errors import XenabsError
+from xenabs.x11 import acceleration, devices, pointer_control
+from xenabs.x11.acceleration import Acceleration
+from xenabs.x11.devices import InputDevice
+
+
+@click.command()
+@choice_options
+@click.option(
+    "--watch",
+    "keep",
+    is_flag=True,
+    help="Stay, and do it again for each device that comes, and when another program undoes it.",
+)
+def off(choice: Choice, keep: bool) -> None:
+    """Turn acceleration off: a count of the mouse is a pixel.
+
+    The X server keeps with the device what it was before, for `on`. --all includes the core
+    pointer control, which is one for all pointers.
+    """
+    if keep:
+        watching.keep_off(choice)
+        return
+    with x_server() as display:
+        for device in choice.of(devices.present(display)):
+            _switch(display, device, acceleration.switch_off)
+        if choice.everything:
+            _tell_control(display, pointer_control.switch_off(display))
+
+
+@click.command()
+@choice_options
+def on(choice: Choice) -> None:
+    """Turn acceleration on again, to the very values from before `off`.
+
+    Nothing is guessed: what `off` has not changed is left as it is.
+    """
+    with x_server() as display:
+        results = [
+            _switch(display, device, acceleration.switch_on)
+            for device in choice.of(devices.present(display))
+        ]
+        if choice.everything:
+            _tell_control(display, pointer_control.switch_on(display))
+    if False in results and not any(results):
+        raise XenabsError(
+            "acceleration was off before xenabs could look, so that there is nothing to go back "
+            "to: look for what does it in the desktop's settings and in xorg.conf.d"
+        )
+
+
+@click.command()
+@choice_options
+def toggle(choice: Choice) -> None:
+    """Turn off what is accelerated, and on what `off` has changed.
+
+    Each device by itself: twice is as if nothing had happened.
+    """
+    with x_server() as display:
+        for device in choice.of(devices.present(display)):
+            _switch(display, device, acceleration.toggle)
+        if choice.everything:
+            _tell_control(display, pointer_control.toggle(display))
+
+
+def _switch(
+    display: Display, device: InputDevice, how: Callable[[Display, InputDevice], bool]
+) -> bool | None:
+    """Change a device and tell what that did; whether it is accelerated, None if that is moot."""
+    try:
+        changed = how(display, device)
+        state = acceleration.read(display, device)
+    except error.XError:
+        click.echo(f"{device.label}: has just gone")
+        return None
+    click.echo(f"{device.label}: {_words(device, changed, state)}")
+    return state.accelerated
+
+
+def _words(device: InputDevice, changed: bool, state: Acceleration) -> str:
+    if state.accelerated is None:
+        return f"not applicable, a device of the kind {device.kind} has no acceleration"
+    if state.accelerated:
+        how = f"{state.profile}, speed {state.speed:.4g}" if state.speed is not None else ""
+        return f"on, {'as before' if changed else 'not switched off by xenabs'} ({how})"
+    if changed:
+        return "off"
+    return f"off already, {'' if state.switched_off else 'not '}by xenabs"
+
+
+def _tell_control(display: Display, changed: bool) -> None:
+    state = pointer_control.read(display)
+    click.echo(
+        f"core pointer control: {'' if changed else 'still '}{state.numerator}/{state.denominator},"
+        f" threshold {state.threshold}"
+    )

@@ -1,0 +1,168 @@
+"""A pointer's acceleration: how it is, off, and on again as it was."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from Xlib import error
+from Xlib.display import Display
+
+from xenabs.errors import XenabsError
+from xenabs.x11 import properties
+from xenabs.x11.devices import RELATIVE, XTEST, InputDevice
+from xenabs.x11.properties import Value
+from xenabs.x11.schemes import SCHEMES, Scheme, Values
+
+RECORD = "xenabs Acceleration Before"
+"""The property that keeps the values from before `off`: on the device itself, so that they live
+just as long. A list in JSON of [property, type, bits, items], see `properties.Value`."""
+
+
+@dataclass(frozen=True)
+class Acceleration:
+    """How a device is accelerated.
+
+    `profile` and `speed` are None where it has none: libinput's speed is -1 to 1 with 0 for neither
+    faster nor slower, the server's is a factor. `accelerated` is None where the question makes no
+    sense. `switched_off` says whether xenabs has done it, and has the former values.
+    """
+
+    profile: str | None
+    speed: float | None
+    accelerated: bool | None
+    switched_off: bool
+
+
+@contextlib.contextmanager
+def grabbed(display: Display) -> Iterator[None]:
+    """Nobody else's requests come in between: what is read is what is changed.
+
+    Who follows the changes finds that the values and RECORD agree, if he reads them so himself.
+    """
+    display.grab_server()
+    try:
+        yield
+    finally:
+        display.ungrab_server()
+        display.sync()
+
+
+def read(display: Display, device: InputDevice) -> Acceleration:
+    """How it is now. Raises Xlib's XError when the device has gone."""
+    recorded = properties.get(display, device.id, RECORD) is not None
+    found = _scheme(display, device)
+    if found is None:
+        return Acceleration(None, None, None, recorded)
+    scheme, values = found
+    return Acceleration(
+        scheme.profile(values), scheme.speed(values), scheme.accelerates(values), recorded
+    )
+
+
+def switch_off(display: Display, device: InputDevice) -> bool:
+    """Have it move one pixel for one count; False if it does so, or has no acceleration.
+
+    Values from before are kept, unless there are some already. Raises XenabsError if the driver
+    refuses, with all as it was, and Xlib's XError when the device has gone.
+    """
+    with grabbed(display):
+        found = _scheme(display, device)
+        if found is None:
+            return False
+        scheme, before = found
+        if not scheme.accelerates(before):
+            return False
+        fresh = properties.get(display, device.id, RECORD) is None
+        if fresh:
+            properties.put(display, device.id, RECORD, _packed(before))
+        try:
+            _put(display, device, scheme.off(before), before)
+        except XenabsError:
+            if fresh:
+                properties.delete(display, device.id, RECORD)
+            raise
+        return True
+
+
+def switch_on(display: Display, device: InputDevice) -> bool:
+    """Give it back the values from before; False if xenabs has none.
+
+    Raises as `switch_off`.
+    """
+    with grabbed(display):
+        record = properties.get(display, device.id, RECORD)
+        if record is None:
+            return False
+        before = _unpacked(record, device)
+        now = {name: properties.get(display, device.id, name) for name in before}
+        _put(display, device, before, {name: value for name, value in now.items() if value})
+        properties.delete(display, device.id, RECORD)
+        return True
+
+
+def toggle(display: Display, device: InputDevice) -> bool:
+    """Switch on what xenabs has switched off, and off what is accelerated; False if it is neither.
+
+    Raises as `switch_off`.
+    """
+    state = read(display, device)
+    if state.switched_off and not state.accelerated:
+        return switch_on(display, device)
+    return switch_off(display, device)
+
+
+def _scheme(display: Display, device: InputDevice) -> tuple[Scheme, dict[str, Value]] | None:
+    """Who accelerates it, and the values that he has for that."""
+    if device.kind != RELATIVE or device.driver == XTEST:
+        return None
+    for scheme in SCHEMES:
+        found = {name: properties.get(display, device.id, name) for name in scheme.properties}
+        values = {name: value for name, value in found.items() if value}
+        if scheme.properties[0] in values:
+            return scheme, values
+    return None
+
+
+def _put(display: Display, device: InputDevice, wanted: Values, present: Values) -> None:
+    """Set what is to be different; on a refusal put back what has been, and say so."""
+    different = {name: value for name, value in wanted.items() if present.get(name) != value}
+    for name, value in different.items():
+        try:
+            properties.put(display, device.id, name, value)
+        except error.XError as refusal:
+            for back in different.keys() & present.keys():
+                with contextlib.suppress(error.XError):
+                    properties.put(display, device.id, back, present[back])
+            if not _there(display, device):
+                raise
+            raise XenabsError(
+                f"the driver of {device.label} does not take {name} = "
+                f"{', '.join(map(str, value.numbers()))} ({type(refusal).__name__}): if it is "
+                f"disabled, enable it first, with xinput enable {device.id}"
+            ) from None
+
+
+def _there(display: Display, device: InputDevice) -> bool:
+    try:
+        properties.names(display, device.id)
+    except error.XError:
+        return False
+    return True
+
+
+def _packed(values: Values) -> Value:
+    record = [[name, value.type, value.bits, value.items] for name, value in values.items()]
+    return Value("STRING", 8, tuple(json.dumps(record).encode()))
+
+
+def _unpacked(record: Value, device: InputDevice) -> dict[str, Value]:
+    try:
+        entries: list[Any] = json.loads(bytes(record.items))
+        return {name: Value(kind, bits, tuple(items)) for name, kind, bits, items in entries}
+    except (ValueError, TypeError):
+        raise XenabsError(
+            f"{device.label} has a property {RECORD!r} that is not of xenabs: remove it, with "
+            f"xinput delete-prop {device.id} '{RECORD}'"
+        ) from None

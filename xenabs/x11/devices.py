@@ -1,0 +1,109 @@
+"""The input devices of an X server."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from Xlib import error
+from Xlib.display import Display
+from Xlib.ext import xinput
+
+from xenabs.errors import XenabsError
+from xenabs.x11 import properties
+
+RELATIVE, ABSOLUTE, KEYBOARD = "relative", "absolute", "keyboard"
+
+XENS = (
+    "Xen Virtual Pointer",
+    "xenabs tablet",
+    "ImExPS/2 Generic Explorer Mouse",
+    "QEMU QEMU USB Mouse",
+    "QEMU QEMU USB Tablet",
+)
+"""The names of Xen's and xenabs' pointers; two HVM guests have from QEMU, Xen's device model."""
+
+XTEST = "XTEST"
+"""The driver of what programs fake: its motion is never accelerated."""
+
+DRIVERS = {
+    "libinput ": "libinput",
+    "Evdev ": "evdev",
+    "Synaptics ": "synaptics",
+    "Wacom ": "wacom",
+    "XTEST Device": XTEST,
+}
+"""How a driver's properties begin -> its name; X does not tell it otherwise."""
+
+
+@dataclass(frozen=True)
+class InputDevice:
+    """One that is there: X's number and name, `kind` (RELATIVE, ABSOLUTE or KEYBOARD), `driver`."""
+
+    id: int
+    name: str
+    kind: str
+    driver: str
+
+    @property
+    def xens(self) -> bool:
+        """Whether it is one of Xen's or xenabs' pointers."""
+        return self.name in XENS
+
+    @property
+    def label(self) -> str:
+        """What people read of it."""
+        return f"{self.name} (id {self.id})"
+
+
+def present(display: Display) -> list[InputDevice]:
+    """All but the master devices, which have nothing of their own; by id."""
+    masters = (xinput.MasterPointer, xinput.MasterKeyboard)
+    found = []
+    for info in display.xinput_query_device(xinput.AllDevices).devices:
+        if info.use in masters:
+            continue
+        try:
+            driver = _driver(properties.names(display, info.deviceid))
+        except error.XError:
+            continue  # it has gone meanwhile
+        found.append(InputDevice(int(info.deviceid), info.name, _kind(info.classes), driver))
+    return sorted(found, key=lambda each: each.id)
+
+
+def _kind(classes: Iterable[object]) -> str:
+    """By its first axes, which are those that move the pointer."""
+    for each in classes:
+        if getattr(each, "type", None) == xinput.ValuatorClass:
+            return ABSOLUTE if each.mode == xinput.ModeAbsolute else RELATIVE  # type: ignore[attr-defined]
+    return KEYBOARD
+
+
+def _driver(names: Iterable[str]) -> str:
+    for name in names:
+        for beginning, driver in DRIVERS.items():
+            if name.startswith(beginning):
+                return driver
+    return "other"
+
+
+def choose(
+    devices: Sequence[InputDevice], wanted: Sequence[str] = (), everything: bool = False
+) -> list[InputDevice]:
+    """Those with a wanted id or name; else every pointer; else Xen's and xenabs' pointers.
+
+    Raises XenabsError for what is wanted and not there.
+    """
+    pointers = [each for each in devices if each.kind != KEYBOARD and each.driver != XTEST]
+    if wanted:
+        return list(dict.fromkeys(each for word in wanted for each in _find(devices, word)))
+    return [each for each in pointers if everything or each.xens]
+
+
+def _find(devices: Sequence[InputDevice], word: str) -> list[InputDevice]:
+    named = [each for each in devices if each.name == word]
+    found = named or [each for each in devices if str(each.id) == word]
+    if not found:
+        raise XenabsError(
+            f"X has no input device {word!r}: `xenabs accel status --all` shows names and ids"
+        )
+    # A mouse with keys is two devices of one name: it is the pointer that is meant.
+    return [each for each in found if each.kind != KEYBOARD] or found
