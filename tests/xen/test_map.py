@@ -199,10 +199,12 @@ def test_a_watch_follows_the_output_and_the_tablet(
         assert wrong(tablet, (800, 0), every_pixel(*SMALL), size=SMALL) == nothing(displays)
         for display in displays:
             arrange(guest, display, "DUMMY0", "--mode", "1280x800")
+        for each in watches:
+            each.until(2, "tied to DUMMY0 (1280x800+800+0)")
         tablet.unplug()
         tablet.plug()
         for each in watches:
-            each.until(3, "tied to DUMMY0 (1280x800+800+0)")
+            each.until(1, "tied to DUMMY0 (1280x800+800+0)")
         assert wrong(tablet, (800, 0), sample(*SIZE, 50)) == nothing(displays)
         for display in displays:
             arrange(guest, display, "DUMMY1", "--mode", "1024x768")
