@@ -24,6 +24,7 @@ HEADS = (SIZE, SMALL)
 #: seconds for xenabs to tell what it has done
 TELLING = 60
 WHEEL_UP = 1 << 3
+MATRIX = "Coordinate Transformation Matrix"
 
 PROPERTIES = """
 import sys
@@ -210,17 +211,31 @@ def test_a_watch_follows_the_output_and_the_tablet(
             arrange(guest, display, "DUMMY1", "--mode", "1024x768")
 
 
-def test_reset_gives_back_every_property_as_it_was(
-    guest: Guest, displays: list[str], tablet: Tablet, free: None
-) -> None:
+def shift(guest: Guest, displays: list[str], part: str) -> None:
+    """Have the server's own matrix move each tablet to the right by that part of the screen."""
     for display in displays:
-        before = properties(guest, display)
-        assert before
-        guest.run(on(display, "xenabs", "map", "set", "DUMMY1"))
-        guest.run(on(display, "xenabs", "map", "set", "DUMMY0"))
-        assert properties(guest, display) != before
+        for each in status(guest, display)["tablets"]:
+            matrix = ("1", "0", part, "0", "1", "0", "0", "0", "1")
+            guest.run(on(display, "xinput", "set-prop", str(each["id"]), MATRIX, *matrix))
+
+
+@pytest.fixture
+def shifted(guest: Guest, displays: list[str], tablet: Tablet) -> Iterator[None]:
+    shift(guest, displays, "0.125")
+    yield
+    shift(guest, displays, "0")
+
+
+def test_reset_gives_back_every_property_as_it_was(
+    guest: Guest, displays: list[str], tablet: Tablet, shifted: None, free: None
+) -> None:
+    before = [properties(guest, display) for display in displays]
+    put(guest, displays, "DUMMY1")
+    put(guest, displays, "DUMMY0")
+    assert wrong(tablet, (0, 0), sample(*SIZE, 100)) == nothing(displays)
+    for display in displays:
         guest.run(on(display, "xenabs", "map", "reset"))
-        assert properties(guest, display) == before
+    assert [properties(guest, display) for display in displays] == before
 
 
 def properties(guest: Guest, display: str) -> str:
