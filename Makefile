@@ -10,7 +10,7 @@ PACKAGES := python3-venv python3-dev gcc libc6-dev linux-libc-dev \
     mmdebstrap qemu-system-x86 seabios ipxe-qemu e2fsprogs kmod cpio openssh-client xvfb
 # What the Debian package is built of, where it goes, and what is appended to its version.
 DEB_SOURCES := LICENSE README.md debian docs modules-load.d pyproject.toml setup.py systemd udev \
-    xenabs
+    xenabs xorg.conf.d xorg.conf.d.available
 DIST := dist
 VERSION_SUFFIX :=
 

@@ -39,10 +39,13 @@ class Mouse:
     """
 
     def __init__(self, guest: Guest, *displays: str) -> None:
-        self._process = guest.popen(["python3", f"{PROGRAMS_IN_GUEST}/mouse.py", *displays])
+        self._process = guest.popen(["python3", f"{PROGRAMS_IN_GUEST}/mouse.py"])
         assert self._process.stdout is not None
         self._reader = LineReader(self._process.stdout.fileno())
-        self._answer()
+        #: where each mouse is in /dev/input, by its name
+        self.nodes: dict[str, str] = {}
+        for display in displays:
+            self.see(display)
 
     def __enter__(self) -> Mouse:
         return self
@@ -62,7 +65,10 @@ class Mouse:
         self._process.wait()
         self._process.stdout.close()
 
-    def _answer(self) -> dict[str, Any]:
+    def _ask(self, what: str, **more: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"ask": what, **more}).encode() + b"\n")
+        self._process.stdin.flush()
         try:
             line = self._reader.next(time.monotonic() + ANSWER)
         except TimeoutError:
@@ -72,15 +78,15 @@ class Mouse:
         facts: dict[str, Any] = json.loads(line)
         return facts
 
-    def _ask(self, what: str, **more: Any) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"ask": what, **more}).encode() + b"\n")
-        self._process.stdin.flush()
-        return self._answer()
+    def see(self, display: str) -> None:
+        """Have one more server see the mice, those that there are included."""
+        self._ask("see", server=display)
 
     def plug(self, name: str) -> dict[str, int]:
         """Plug in a mouse of this name; its id in each server, all of which use it by now."""
-        ids: dict[str, int] = self._ask("plug", name=name)["ids"]
+        answer = self._ask("plug", name=name)
+        self.nodes[name] = answer["node"]
+        ids: dict[str, int] = answer["ids"]
         return ids
 
     def unplug(self, name: str) -> None:

@@ -25,6 +25,8 @@ SOURCES = (
     "systemd",
     "udev",
     "xenabs",
+    "xorg.conf.d",
+    "xorg.conf.d.available",
 )
 #: results of earlier builds in the checkout, which are not sources
 NOT_SOURCES = ("__pycache__", "*.so", "*.o", "*.pyc")

@@ -1,10 +1,13 @@
 """Runs in the guest: relative mice of uinput that are moved, and where X servers' pointers go.
 
-The X servers are those in its arguments, ":1" for one. It talks in lines of JSON, questions on
-stdin and an answer to each on stdout:
+It talks in lines of JSON, questions on stdin and an answer to each on stdout:
 
+    {"ask": "see", "server": SERVER}
+            an X server, ":1" for one, is to see the mice from now on; answered once it uses those
+            that there are
     {"ask": "plug", "name": NAME}
             a new mouse of that name; answered once each server uses it, with its "ids" by server
+            and its "node" in /dev/input
     {"ask": "unplug", "name": NAME}
             answered once no server has it any more
     {"ask": "move", "name": NAME, "steps": [[DX, DY]...], "interval": S, "start": [X, Y]}
@@ -109,10 +112,18 @@ class Server:
 class Mice:
     """The mice by name, their ids by server, and the servers that see them."""
 
-    def __init__(self, servers: list[Server]) -> None:
-        self.servers = servers
+    def __init__(self) -> None:
+        self.servers: list[Server] = []
         self.mice: dict[str, UInput] = {}
         self.ids: dict[str, dict[str, int]] = {}
+
+    def see(self, name: str) -> dict[str, Any]:
+        """One more server, once it uses the mice that there are."""
+        server = Server(name)
+        for mouse in self.mice:
+            self.ids[mouse][name] = server.await_new(mouse, ())
+        self.servers.append(server)
+        return {}
 
     def plug(self, name: str) -> dict[str, Any]:
         """A new mouse, once each server uses it."""
@@ -121,7 +132,7 @@ class Mice:
         self.ids[name] = {
             server.name: server.await_new(name, known[server.name]) for server in self.servers
         }
-        return {"ids": self.ids[name]}
+        return {"ids": self.ids[name], "node": self.mice[name].device.path}
 
     def unplug(self, name: str) -> dict[str, Any]:
         """Take a mouse away; return once no server has it any more."""
@@ -153,10 +164,11 @@ class Mice:
 
 def main() -> None:
     """Answer one question after the other."""
-    mice = Mice([Server(name) for name in sys.argv[1:]])
-    print(json.dumps({}), flush=True)
+    mice = Mice()
     for line in sys.stdin:
         match json.loads(line):
+            case {"ask": "see", "server": server}:
+                answer = mice.see(server)
             case {"ask": "plug", "name": name}:
                 answer = mice.plug(name)
             case {"ask": "unplug", "name": name}:

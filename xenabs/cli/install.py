@@ -22,8 +22,9 @@ from xenabs.install.tree import Tree
 def install(root: Path, executable: str | None, force: bool) -> None:
     """Have udev and systemd start xenabs.
 
-    Puts the udev rule, the units and the list of kernel modules into this guest, or into the tree
-    of an image. A distribution's package of xenabs does that by itself; this is for one by pip.
+    Puts the udev rule, the units, the list of kernel modules and X's snippet into this guest, or
+    into the tree of an image. A distribution's package of xenabs does that by itself; this is for
+    one by pip.
     """
     tree = Tree(root)
     found = program.find(tree, posixpath.join("/", executable or _own(tree)))

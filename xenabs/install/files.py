@@ -10,6 +10,7 @@ DIRECTORIES = {
     "modules-load.d": "/etc/modules-load.d",
     "systemd": "/etc/systemd/system",
     "udev": "/etc/udev/rules.d",
+    "xorg.conf.d": "/etc/X11/xorg.conf.d",
 }
 """Top-level directory of the sources -> the administrator's own in a tree."""
 

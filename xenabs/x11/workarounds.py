@@ -1,7 +1,7 @@
 """What python-xlib 0.33 gets wrong, put right in one place.
 
 Each one has a test in tests/x11/test_workarounds.py, which fails when python-xlib does not need it
-any more, and a patch for python-xlib in contrib/python-xlib/, the number of which is given here.
+any more. Numbers are those of the patches for python-xlib in contrib/python-xlib/.
 """
 
 import contextlib
@@ -161,7 +161,7 @@ def _settle(display: Display, caught: error.CatchError) -> None:
 def signed(value: int, bits: int = 32) -> int:
     """A property's value as the signed number that it is.
 
-    The type INTEGER is signed, python-xlib hands it out unsigned. (0007)
+    The type INTEGER is signed; python-xlib hands all out unsigned, which programs count on.
 
     >>> signed(0xFFFFFFFF), signed(7), signed(0x80, bits=8)
     (-1, 7, -128)
@@ -181,7 +181,7 @@ def unsigned(value: int, bits: int = 32) -> int:
 def screen_size(display: Display) -> tuple[int, int]:
     """Width and height of the default screen now, in pixels.
 
-    `screen().width_in_pixels` is what it was when the display was opened. (0008)
+    `screen().width_in_pixels` is what it was when the display was opened, as it is with libX11.
     """
     geometry = display.screen().root.get_geometry()
     return geometry.width, geometry.height
