@@ -4,11 +4,14 @@ import itertools
 import re
 from pathlib import Path
 
-from xenabs.x11.devices import XENS
+import pytest
+
+from xenabs.x11.devices import XENS_MICE
 
 CHECKOUT = Path(__file__).parents[2]
 FOR_XENS = CHECKOUT / "xorg.conf.d/90-xenabs.conf"
 FOR_ALL = CHECKOUT / "xorg.conf.d.available/91-xenabs-all.conf"
+ON_AGAIN = CHECKOUT / "xorg.conf.d.available/93-xenabs-on.conf"
 
 
 def options(file: Path) -> dict[str, str]:
@@ -19,11 +22,10 @@ def test_both_snippets_turn_acceleration_off_by_the_same_options() -> None:
     assert options(FOR_XENS) == options(FOR_ALL) != {}
 
 
-def test_the_snippet_means_the_relative_pointers_that_xenabs_accel_takes_for_xens() -> None:
-    (match,) = re.findall(r'MatchProduct "(.*)"', FOR_XENS.read_text())
-    meant = {name for name in XENS for part in match.split("|") if part in name}
-    assert meant == {name for name in XENS if "tablet" not in name.lower()}
-    assert all(any(part in name for name in XENS) for part in match.split("|"))
+@pytest.mark.parametrize("file", [FOR_XENS, ON_AGAIN])
+def test_the_relative_pointers_that_are_xens(file: Path) -> None:
+    (match,) = re.findall(r'MatchProduct "(.*)"', file.read_text())
+    assert tuple(match.split("|")) == XENS_MICE
 
 
 def test_each_option_and_match_has_a_line_of_comment() -> None:

@@ -2,14 +2,16 @@
 
 import hashlib
 
-PREFIX = "# Written by xenabs install, SHA-256 of the following lines: "
+INSTALL, ACCEL = "xenabs install", "xenabs accel"
+"""The commands that write files."""
 
 
-def stamped(text: str) -> str:
-    """The text with its stamp."""
-    return f"{PREFIX}{hashlib.sha256(text.encode()).hexdigest()}\n{text}"
+def stamped(text: str, author: str = INSTALL) -> str:
+    """The text with the stamp of the command that writes it."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f"# Written by {author}, SHA-256 of the following lines: {digest}\n{text}"
 
 
-def unchanged(text: str) -> bool:
-    """Whether a file's text is as we wrote it once, whatever the version was."""
-    return text == stamped(text.partition("\n")[2])
+def unchanged(text: str, author: str = INSTALL) -> bool:
+    """Whether a file's text is as that command wrote it once, whatever the version was."""
+    return text == stamped(text.partition("\n")[2], author)

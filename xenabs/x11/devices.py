@@ -12,14 +12,14 @@ from xenabs.x11 import properties
 
 RELATIVE, ABSOLUTE, KEYBOARD = "relative", "absolute", "keyboard"
 
-XENS = (
-    "Xen Virtual Pointer",
-    "xenabs tablet",
-    "ImExPS/2 Generic Explorer Mouse",
-    "QEMU QEMU USB Mouse",
-    "QEMU QEMU USB Tablet",
-)
-"""The names of Xen's and xenabs' pointers; two HVM guests have from QEMU, Xen's device model."""
+XENS_MICE = ("Xen Virtual Pointer", "ImExPS/2 Generic Explorer Mouse", "QEMU USB Mouse")
+"""Relative pointers that a Xen guest has, the kernel's and, in HVM guests, those of QEMU.
+
+They are parts of names, as in xorg.conf.d/90-xenabs.conf, which has the same.
+"""
+
+XENS_TABLETS = ("xenabs tablet", "QEMU USB Tablet")
+"""Its absolute ones."""
 
 XTEST = "XTEST"
 """The driver of what programs fake: its motion is never accelerated."""
@@ -46,7 +46,7 @@ class InputDevice:
     @property
     def xens(self) -> bool:
         """Whether it is one of Xen's or xenabs' pointers."""
-        return self.name in XENS
+        return any(part in self.name for part in (*XENS_MICE, *XENS_TABLETS))
 
     @property
     def label(self) -> str:

@@ -1,15 +1,18 @@
 """xenabs accel off, on and toggle"""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 from Xlib import error
 from Xlib.display import Display
 
-from xenabs.cli.accel import watching
+from xenabs.cli.accel import persistent, watching
 from xenabs.cli.accel.choice import Choice, choice_options
 from xenabs.cli.accel.session import x_server
 from xenabs.errors import XenabsError
+from xenabs.install import snippets
+from xenabs.install.tree import Tree
 from xenabs.x11 import acceleration, devices, pointer_control
 from xenabs.x11.acceleration import Acceleration
 from xenabs.x11.devices import InputDevice
@@ -23,12 +26,18 @@ from xenabs.x11.devices import InputDevice
     is_flag=True,
     help="Stay, and do it again for each device that comes, and when another program undoes it.",
 )
-def off(choice: Choice, keep: bool) -> None:
+@persistent.persistent_option
+def off(choice: Choice, keep: bool, lasting: bool) -> None:
     """Turn acceleration off: a count of the mouse is a pixel.
 
     The X server keeps with the device what it was before, for `on`. --all includes the core
     pointer control, which is one for all pointers.
     """
+    if keep and lasting:
+        raise click.UsageError("--watch and --persistent exclude each other.")
+    if lasting:
+        persistent.switch_off(choice)
+        return
     if keep:
         watching.keep_off(choice)
         return
@@ -41,11 +50,15 @@ def off(choice: Choice, keep: bool) -> None:
 
 @click.command()
 @choice_options
-def on(choice: Choice) -> None:
+@persistent.persistent_option
+def on(choice: Choice, lasting: bool) -> None:
     """Turn acceleration on again, to the very values from before `off`.
 
     Nothing is guessed: what `off` has not changed is left as it is.
     """
+    if lasting:
+        persistent.switch_on(choice)
+        return
     with x_server() as display:
         results = [
             _switch(display, device, acceleration.switch_on)
@@ -54,10 +67,18 @@ def on(choice: Choice) -> None:
         if choice.everything:
             _tell_control(display, pointer_control.switch_on(display))
     if False in results and not any(results):
-        raise XenabsError(
-            "acceleration was off before xenabs could look, so that there is nothing to go back "
-            "to: look for what does it in the desktop's settings and in xorg.conf.d"
-        )
+        raise XenabsError(_why_off())
+
+
+def _why_off() -> str:
+    """What to do about acceleration that is off, and not by `off`."""
+    files = " and ".join(map(str, snippets.active(Tree(Path("/")))))
+    if files:
+        return f"acceleration is off by {files}: see xenabs accel on --persistent"
+    return (
+        "acceleration was off before xenabs has looked, so that there is nothing to go back to: "
+        "look for what does it in the desktop's settings and in xorg.conf.d"
+    )
 
 
 @click.command()

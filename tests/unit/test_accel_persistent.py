@@ -1,0 +1,121 @@
+"""`xenabs accel off --persistent` and `on --persistent` in trees with and without our package."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from xenabs.cli import cli
+from xenabs.cli.accel import persistent
+from xenabs.errors import XenabsError
+from xenabs.install.stamp import stamped
+from xenabs.install.tree import Tree
+
+CHECKOUT = Path(__file__).parents[2]
+OURS = "etc/X11/xorg.conf.d"
+PACKAGES = "usr/share/X11/xorg.conf.d"
+OFF, ALL, ON = "90-xenabs.conf", "91-xenabs-all.conf", "93-xenabs-on.conf"
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(persistent, "_tree", lambda: Tree(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def packaged(tree: Path) -> Path:
+    """With our Debian package."""
+    file = tree / PACKAGES / OFF
+    file.parent.mkdir(parents=True)
+    file.write_text(shipped(OFF))
+    return tree
+
+
+def shipped(name: str) -> str:
+    return next(CHECKOUT.glob(f"xorg.conf.d*/{name}")).read_text()
+
+
+def call(*words: str) -> Result:
+    return CliRunner().invoke(cli, ["accel", *words, "--persistent"])
+
+
+def done(*words: str) -> str:
+    result = call(*words)
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    return result.output
+
+
+def present(tree: Path) -> set[str]:
+    return {file.name for file in tree.glob(f"{OURS}/*")}
+
+
+def test_the_file_is_shown_and_removed_again(tree: Path) -> None:
+    told = done("off")
+    file = tree / OURS / OFF
+    assert str(file) in told
+    assert shipped(OFF) in told
+    assert shipped(OFF) in file.read_text()
+    assert "there already" in done("off")
+    assert present(tree) == {OFF}
+    assert f"removed {file}" in done("on")
+    assert present(tree) == set()
+    assert "no file" in done("on")
+
+
+def test_for_all_pointers(tree: Path) -> None:
+    assert shipped(ALL) in done("off", "--all")
+    assert present(tree) == {ALL}
+    done("on", "--all")
+    assert present(tree) == set()
+
+
+def test_what_a_package_has_is_overruled_and_restored(packaged: Path) -> None:
+    assert f"there already: {packaged / PACKAGES / OFF}" in done("off")
+    assert present(packaged) == set()
+    assert shipped(ON) in done("on")
+    assert present(packaged) == {ON}
+    assert shipped(OFF) in done("off")
+    assert present(packaged) == set()
+    done("off", "--all")
+    assert present(packaged) == {ALL}
+    done("on")
+    assert present(packaged) == {ON}
+    assert (packaged / PACKAGES / OFF).read_text() == shipped(OFF)
+
+
+def test_what_xenabs_install_wrote_is_its_own(tree: Path) -> None:
+    """Else it would be there again after the next one."""
+    file = tree / OURS / OFF
+    file.parent.mkdir(parents=True)
+    file.write_text(stamped(shipped(OFF)))
+    assert "there already" in done("off")
+    done("on")
+    assert present(tree) == {OFF, ON}
+    done("off")
+    assert present(tree) == {OFF}
+    assert file.read_text() == stamped(shipped(OFF))
+
+
+@pytest.mark.parametrize("words", [("off",), ("on",)])
+def test_a_file_that_somebody_changed_is_left(tree: Path, words: tuple[str, ...]) -> None:
+    done("off")
+    file = tree / OURS / OFF
+    file.write_text(file.read_text() + "# mine\n")
+    result = call(*words)
+    assert isinstance(result.exception, XenabsError)
+    assert str(file) in str(result.exception)
+    assert file.read_text().endswith("# mine\n")
+
+
+def test_who_may_not_write_is_told_to_be_root(tree: Path) -> None:
+    (tree / "etc").touch()  # not even root can write below it
+    result = call("off")
+    assert isinstance(result.exception, XenabsError)
+    assert "as root" in str(result.exception)
+
+
+def test_what_makes_no_sense_is_refused(tree: Path) -> None:
+    assert call("off", "--device", "a mouse").exit_code == 2
+    assert call("off", "--watch").exit_code == 2
+    assert present(tree) == set()
