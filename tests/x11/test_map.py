@@ -1,7 +1,9 @@
 """Outputs, monitors and regions of an X server; what xenabs map says where there is no tablet."""
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +16,8 @@ from xenabs.errors import XenabsError
 from xenabs.x11 import connection, outputs
 from xenabs.x11.region import Region
 from xenabs.x11.wayland import MAPPING
+
+WATCH = ("map", "set", "screen", "--watch")
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +76,20 @@ def test_status_has_the_outputs_without_a_tablet_too(opened: Display) -> None:
         "tablets": [],
     }
     assert "left half: 640x800+0+0" in called(opened, "status").output
+
+
+def test_a_watch_waits_for_a_tablet_and_ends_well_with_the_server() -> None:
+    with xvfb() as server:
+        watch = subprocess.Popen(
+            [sys.executable, "-c", "from xenabs.cli import main; main()", *WATCH],
+            env={**os.environ, "DISPLAY": server.name},
+            stdout=subprocess.PIPE,
+        )
+        with watch:
+            assert watch.stdout is not None
+            assert watch.stdout.readline() == b"waiting for a device xenabs tablet\n"
+            server.end()
+            assert watch.wait(timeout=20) == 0
 
 
 def test_the_shell_completes_names_of_outputs(opened: Display) -> None:

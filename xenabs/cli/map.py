@@ -2,10 +2,7 @@
 
 import contextlib
 import json
-import signal
-import sys
-from collections.abc import Iterator, Sequence
-from types import FrameType
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -13,6 +10,8 @@ from click.shell_completion import CompletionItem
 from Xlib import error
 from Xlib.display import Display
 
+from xenabs.cli.session import watched, x_server
+from xenabs.cli.table import table
 from xenabs.errors import XenabsError
 from xenabs.x11 import connection, follow, mapping, outputs, workarounds
 from xenabs.x11.devices import InputDevice
@@ -45,7 +44,7 @@ def status(as_json: bool) -> None:
         click.echo(json.dumps(facts, indent=2))
         return
     rows = [[str(cell or "-") for cell in each.values()] for each in facts["tablets"]]
-    click.echo("\n".join(_table([TITLES, *rows])) if rows else f"X has no {mapping.TABLET}.")
+    click.echo(table([TITLES, *rows]) if rows else f"X has no {mapping.TABLET}.")
     for name, region in facts["outputs"].items():
         click.echo(f"output {name}: {region}")
 
@@ -81,15 +80,6 @@ def _tablet_facts(display: Display, tablet: InputDevice) -> dict[str, Any]:
     }
 
 
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Its lines, each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-
-
 def _complete(context: click.Context, parameter: click.Parameter, so_far: str) -> list[Any]:
     """Names of outputs and monitors that begin so; nothing where there is no X server."""
     try:
@@ -119,7 +109,8 @@ def set_(output: str, watch: bool) -> None:
     for `reset`.
     """
     if watch:
-        _keep_tied(output)
+        with watched(MAPPING) as display:
+            follow.keep_tied(display, output, click.echo)
         return
     with _x_server() as display:
         region = outputs.find(display, output)
@@ -128,18 +119,6 @@ def set_(output: str, watch: bool) -> None:
             click.echo(
                 f"{tablet.label}: {'' if changed else 'already '}tied to {output} ({region})"
             )
-
-
-def _keep_tied(output: str) -> None:
-    """Until SIGTERM or SIGINT, or until the X server ends: each is a good end."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _end)
-    with contextlib.suppress(connection.ServerGone), _x_server() as display:
-        follow.keep_tied(display, output, click.echo)
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    sys.exit(0)
 
 
 @map_.command()
@@ -153,19 +132,11 @@ def reset() -> None:
 
 @contextlib.contextmanager
 def _x_server() -> Iterator[Display]:
-    """The one of DISPLAY; XWayland is refused, since whatever is set there moves nothing."""
-    with connection.connected(MAPPING) as display:
-        if connection.is_xwayland(display):
-            raise XenabsError(
-                f"the X server {display.get_display_name()} is XWayland, which has no tablet of "
-                f"its own: {MAPPING.advice()}"
-            )
+    with x_server(MAPPING) as display:
         try:
             yield display
         except error.XError:
-            raise XenabsError(
-                "the tablet has just gone: repeat it when xenabs runs again"
-            ) from None
+            raise XenabsError("the tablet has just gone: repeat it when xenabs runs") from None
 
 
 def _tablets(display: Display) -> list[InputDevice]:
