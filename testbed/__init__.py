@@ -35,7 +35,8 @@ How it is put together, from the ground up:
     backend                          the guest's device model killed, its vkbd detached
     rfb, probe                       a VNC client; where the guest's X pointer is
     processes                        xenabs' processes in a guest, killed and looked at
-    xserver, mouse                   further X servers in a guest, and relative mice that they see
+    xserver, mouse, tablet           further X servers in a guest, and what points there: relative
+                                     mice, a second tablet
     overlay/                         files of dom0, of the guest and of both initrds
     guest/                           programs that run in the guest
 

@@ -7,6 +7,7 @@ import click
 from xenabs import __version__
 from xenabs.cli.accel import accel
 from xenabs.cli.install import install
+from xenabs.cli.map import map_
 from xenabs.cli.release import release
 from xenabs.cli.run import run
 from xenabs.cli.status import status
@@ -28,6 +29,7 @@ cli.add_command(run)
 cli.add_command(status)
 cli.add_command(release)
 cli.add_command(accel)
+cli.add_command(map_)
 cli.add_command(install)
 cli.add_command(uninstall)
 

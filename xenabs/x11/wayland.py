@@ -45,3 +45,11 @@ ACCELERATION = Setting(
         "wayfire": "mouse_accel_profile = flat in the section [input] of wayfire.ini",
     },
 )
+
+MAPPING = Setting(
+    "the output that the tablet is tied to",
+    {
+        "sway": "swaymsg input 22611:65533:xenabs_tablet map_to_output OUTPUT",
+        "weston": 'ENV{WL_OUTPUT}="OUTPUT" in a rule of udev for the tablet',
+    },
+)

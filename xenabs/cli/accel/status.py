@@ -10,11 +10,13 @@ from Xlib import error
 from Xlib.display import Display
 
 from xenabs.cli.accel.choice import Choice, choice_options
-from xenabs.cli.accel.session import x_server
+from xenabs.cli.session import x_server
+from xenabs.cli.table import table
 from xenabs.x11 import acceleration, devices, pointer_control
 from xenabs.x11.acceleration import Acceleration
 from xenabs.x11.devices import InputDevice
 from xenabs.x11.pointer_control import PointerControl
+from xenabs.x11.wayland import ACCELERATION
 
 TITLES = ("id", "device", "driver", "kind", "profile", "speed", "accelerated")
 
@@ -28,7 +30,7 @@ def status(choice: Choice, as_json: bool) -> None:
     The speed is libinput's, from -1 to 1, or the factor of the server's own acceleration. A device
     with absolute coordinates is not accelerated by its nature.
     """
-    with x_server() as display:
+    with x_server(ACCELERATION) as display:
         states = _states(display, choice.of(devices.present(display)))
         control = pointer_control.read(display)
         name = display.get_display_name()
@@ -36,7 +38,7 @@ def status(choice: Choice, as_json: bool) -> None:
         click.echo(json.dumps(_facts(name, states, control), indent=2))
         return
     rows = [_row(device, state) for device, state in states]
-    click.echo("\n".join(_table([TITLES, *rows])))
+    click.echo(table([TITLES, *rows]))
     by_xenabs = ", by xenabs" if control.switched_off else ""
     click.echo(
         f"core pointer control: {control.numerator}/{control.denominator}, "
@@ -79,12 +81,3 @@ def _row(device: InputDevice, state: Acceleration) -> tuple[str, ...]:
         "-" if state.speed is None else f"{state.speed:.4g}",
         f"{answer}, by xenabs" if state.switched_off and not state.accelerated else answer,
     )
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Its lines, each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

@@ -9,13 +9,14 @@ from Xlib.display import Display
 
 from xenabs.cli.accel import persistent, watching
 from xenabs.cli.accel.choice import Choice, choice_options
-from xenabs.cli.accel.session import x_server
+from xenabs.cli.session import x_server
 from xenabs.errors import XenabsError
 from xenabs.install import snippets
 from xenabs.install.tree import Tree
 from xenabs.x11 import acceleration, devices, pointer_control
 from xenabs.x11.acceleration import Acceleration
 from xenabs.x11.devices import InputDevice
+from xenabs.x11.wayland import ACCELERATION
 
 
 @click.command()
@@ -41,7 +42,7 @@ def off(choice: Choice, keep: bool, lasting: bool) -> None:
     if keep:
         watching.keep_off(choice)
         return
-    with x_server() as display:
+    with x_server(ACCELERATION) as display:
         for device in choice.of(devices.present(display)):
             _switch(display, device, acceleration.switch_off)
         if choice.everything:
@@ -59,7 +60,7 @@ def on(choice: Choice, lasting: bool) -> None:
     if lasting:
         persistent.switch_on(choice)
         return
-    with x_server() as display:
+    with x_server(ACCELERATION) as display:
         results = [
             _switch(display, device, acceleration.switch_on)
             for device in choice.of(devices.present(display))
@@ -88,7 +89,7 @@ def toggle(choice: Choice) -> None:
 
     Each device by itself: twice is as if nothing had happened.
     """
-    with x_server() as display:
+    with x_server(ACCELERATION) as display:
         for device in choice.of(devices.present(display)):
             _switch(display, device, acceleration.toggle)
         if choice.everything:

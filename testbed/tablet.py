@@ -1,0 +1,101 @@
+"""The host's side of the guest's tablet: where it points, and where X servers' pointers go."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from testbed.bed import Guest
+from testbed.errors import BedError
+from testbed.outer import LineReader
+from testbed.payload import PROGRAMS_IN_GUEST
+
+Pixel = tuple[int, int]
+
+#: seconds for an answer: thousands of points on a busy host
+ANSWER = 200
+
+
+class Tablet:
+    """A tablet in a guest that X servers there see; see testbed/guest/tablet.py.
+
+    It is plugged in at first. It says what xenabs' own would for a VNC client, of a screen of any
+    size. Each answer has what each of the servers says, by its name (":1").
+    """
+
+    def __init__(self, guest: Guest, *displays: str) -> None:
+        self._process = guest.popen(["python3", f"{PROGRAMS_IN_GUEST}/tablet.py", *displays])
+        assert self._process.stdout is not None
+        self._reader = LineReader(self._process.stdout.fileno())
+        self._answer()
+        self.plug()
+
+    def __enter__(self) -> Tablet:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Unplug it."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()  # it ends then, and ssh with it
+        self._process.wait()
+        self._process.stdout.close()
+
+    def _answer(self) -> dict[str, Any]:
+        try:
+            line = self._reader.next(time.monotonic() + ANSWER)
+        except TimeoutError:
+            line = None
+        if line is None:
+            raise BedError("The tablet in the guest does not answer.")
+        facts: dict[str, Any] = json.loads(line)
+        return facts
+
+    def _ask(self, what: str, **more: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"ask": what, **more}).encode() + b"\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def plug(self) -> None:
+        """A new tablet, which all servers use by now."""
+        self._ask("plug")
+
+    def unplug(self) -> None:
+        """No server has it any more then."""
+        self._ask("unplug")
+
+    def point(
+        self,
+        size: tuple[int, int],
+        points: Sequence[Pixel],
+        warps: Mapping[str, Pixel] | None = None,
+    ) -> dict[str, list[Pixel]]:
+        """Point there on a screen of that size; where each pointer is after each point.
+
+        With ``warps`` a program puts each server's pointer there, before each point.
+        """
+        pixels = self._ask("point", size=size, points=points, warps=warps or {})["pixels"]
+        return {server: [(x, y) for x, y in places] for server, places in pixels.items()}
+
+    def turn(self, warps: Mapping[str, Pixel]) -> dict[str, Pixel]:
+        """Turn the wheel, without pointing, after a program has put the pointers there."""
+        return _pixels(self._ask("turn", warps=warps))
+
+    def turned(self) -> dict[str, Pixel]:
+        """Where each pointer was when somebody else, a VNC client, turned the wheel."""
+        return _pixels(self._ask("turned"))
+
+
+def _pixels(answer: dict[str, Any]) -> dict[str, Pixel]:
+    return {server: (x, y) for server, (x, y) in answer["pixels"].items()}

@@ -1,0 +1,109 @@
+"""Outputs, monitors and regions of an X server; what xenabs map says where there is no tablet."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from click.testing import CliRunner, Result
+from x_servers import xvfb
+from Xlib.display import Display
+
+from xenabs.cli import cli
+from xenabs.errors import XenabsError
+from xenabs.x11 import connection, outputs
+from xenabs.x11.region import Region
+from xenabs.x11.wayland import MAPPING
+
+WATCH = ("map", "set", "screen", "--watch")
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Display]:
+    """A server of its own, with a monitor that somebody has defined."""
+    with (
+        xvfb() as server,
+        connection.connected(MAPPING, {"DISPLAY": server.name}) as display,
+    ):
+        words = ["--setmonitor", "left half", "640/169x800/212+0+0", "none"]
+        subprocess.run(["xrandr", "-display", server.name, *words], check=True)
+        yield display
+
+
+def called(display: Display, *words: str) -> Result:
+    environment = {"DISPLAY": display.get_display_name(), "WAYLAND_DISPLAY": None}
+    return CliRunner().invoke(cli, ["map", *words], env=environment)
+
+
+def sentence(display: Display, *words: str) -> str:
+    problem = called(display, *words).exception
+    assert isinstance(problem, XenabsError)
+    assert "\n" not in str(problem)
+    return str(problem)
+
+
+def test_outputs_and_monitors_are_found_where_they_are(opened: Display) -> None:
+    assert outputs.regions(opened) == {
+        "screen": Region(1280, 800),
+        "left half": Region(640, 800),
+    }
+    assert outputs.find(opened, "left half") == Region(640, 800)
+    assert outputs.find(opened, "320x200+960+600") == Region(320, 200, 960, 600)
+
+
+def test_another_output_gets_a_sentence_with_those_that_there_are(opened: Display) -> None:
+    said = sentence(opened, "set", "HDMI-1")
+    assert "HDMI-1" in said
+    assert "screen (1280x800+0+0), left half (640x800+0+0)" in said
+
+
+def test_a_region_beside_the_screen_is_told_with_the_screens_size(opened: Display) -> None:
+    assert "1280x800" in sentence(opened, "set", "320x200+961+600")
+
+
+@pytest.mark.parametrize("words", [("set", "screen"), ("reset",)])
+def test_without_a_tablet_it_says_where_to_look(opened: Display, words: tuple[str, ...]) -> None:
+    assert "xenabs status" in sentence(opened, *words)
+
+
+def test_status_has_the_outputs_without_a_tablet_too(opened: Display) -> None:
+    assert json.loads(called(opened, "status", "--json").output) == {
+        "display": opened.get_display_name(),
+        "screen": "1280x800",
+        "outputs": {"screen": "1280x800+0+0", "left half": "640x800+0+0"},
+        "tablets": [],
+    }
+    assert "left half: 640x800+0+0" in called(opened, "status").output
+
+
+def test_a_watch_waits_for_a_tablet_and_ends_well_with_the_server() -> None:
+    with xvfb() as server:
+        watch = subprocess.Popen(
+            [sys.executable, "-c", "from xenabs.cli import main; main()", *WATCH],
+            env={**os.environ, "DISPLAY": server.name},
+            stdout=subprocess.PIPE,
+        )
+        with watch:
+            assert watch.stdout is not None
+            assert watch.stdout.readline() == b"waiting for a device xenabs tablet\n"
+            server.end()
+            assert watch.wait(timeout=20) == 0
+
+
+def test_the_shell_completes_names_of_outputs(opened: Display) -> None:
+    environment = {
+        "DISPLAY": opened.get_display_name(),
+        "_XENABS_COMPLETE": "zsh_complete",
+        "COMP_WORDS": "xenabs map set scr",
+        "COMP_CWORD": "3",
+    }
+    said = CliRunner().invoke(cli, [], env=environment, prog_name="xenabs").output
+    assert said.splitlines() == ["plain", "screen", "1280x800+0+0"]
+
+
+def test_a_wayland_session_is_told_where_the_compositor_has_it() -> None:
+    environment = {"DISPLAY": None, "WAYLAND_DISPLAY": "wayland-0", "XDG_CURRENT_DESKTOP": "sway"}
+    problem = CliRunner().invoke(cli, ["map", "status"], env=environment).exception
+    assert "map_to_output" in str(problem)
