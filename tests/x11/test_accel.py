@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from accel_stage import (
@@ -21,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from x_servers import xvfb
 from Xlib.display import Display
+from Xlib.ext import randr
 
 from xenabs.x11 import acceleration, connection, properties, schemes, workarounds
 from xenabs.x11.properties import Value
@@ -177,10 +179,15 @@ def test_a_record_of_somebody_else_is_told(fresh: Display) -> None:
 
 
 def test_xwayland_is_told(fresh: Display, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its extension, and before 23.1 by its outputs."""
     plain = fresh.list_extensions()
-    monkeypatch.setattr(Display, "list_extensions", lambda self: [*plain, "XWAYLAND"])
-    for command in ("status", "off", "on", "toggle"):
-        assert "XWayland" in sentence(fresh, command, "--all")
+    with monkeypatch.context() as newer:
+        newer.setattr(Display, "list_extensions", lambda self: [*plain, "XWAYLAND"])
+        for command in ("status", "off", "on", "toggle"):
+            assert "XWayland" in sentence(fresh, command, "--all")
+    output = SimpleNamespace(name="XWAYLAND0")
+    monkeypatch.setattr(randr, "get_output_info", lambda *arguments: output)
+    assert "XWayland" in sentence(fresh, "off", "--all")
 
 
 @pytest.mark.parametrize("profiles", [2, 3])
