@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build-dep deb deb-sources images demo test soak lint clean
+.PHONY: help setup build-dep deb deb-sources images demo acceleration-picture test soak lint clean
 
 PYTHON := /usr/bin/python3
 VENV := .venv
@@ -16,6 +16,7 @@ VERSION_SUFFIX :=
 
 help:
 	@echo "make demo   boot real Xen, measure the kernel's driver and xenabs, save demo.png"
+	@echo "make acceleration-picture   move a mouse in a guest, and draw docs/acceleration.png of it"
 	@echo "make test   run every test: unit, x11 and real Xen"
 	@echo "make soak   the fault campaign (SOAK_MINUTES, SOAK_GUEST=pv or pvh, SOAK_SEED)"
 	@echo "make deb    build the Debian package into dist/"
@@ -71,6 +72,9 @@ images: setup
 
 demo: images
 	@$(VENV)/bin/python -m testbed.demo demo.png
+
+acceleration-picture: images
+	@$(VENV)/bin/python -m testbed.acceleration docs/acceleration.png
 
 lint: setup
 	@$(VENV)/bin/ruff check .
