@@ -41,11 +41,7 @@ def off(choice: Choice, keep: bool, lasting: bool) -> None:
     if keep:
         watching.keep_off(choice)
         return
-    with x_server() as display:
-        for device in choice.of(devices.present(display)):
-            _switch(display, device, acceleration.switch_off)
-        if choice.everything:
-            _tell_control(display, pointer_control.switch_off(display))
+    _each(choice, acceleration.switch_off, pointer_control.switch_off)
 
 
 @click.command()
@@ -59,13 +55,7 @@ def on(choice: Choice, lasting: bool) -> None:
     if lasting:
         persistent.switch_on(choice)
         return
-    with x_server() as display:
-        results = [
-            _switch(display, device, acceleration.switch_on)
-            for device in choice.of(devices.present(display))
-        ]
-        if choice.everything:
-            _tell_control(display, pointer_control.switch_on(display))
+    results = _each(choice, acceleration.switch_on, pointer_control.switch_on)
     if False in results and not any(results):
         raise XenabsError(_why_off())
 
@@ -88,11 +78,30 @@ def toggle(choice: Choice) -> None:
 
     Each device by itself: twice is as if nothing had happened.
     """
+    _each(choice, acceleration.toggle, pointer_control.toggle)
+
+
+def _each(
+    choice: Choice,
+    how: Callable[[Display, InputDevice], bool],
+    how_core: Callable[[Display], bool],
+) -> list[bool | None]:
+    """Change each device that is meant, and tell; whether each is accelerated then.
+
+    Raises XenabsError in the end if the driver of one has refused.
+    """
+    states, problems = [], []
     with x_server() as display:
         for device in choice.of(devices.present(display)):
-            _switch(display, device, acceleration.toggle)
+            try:
+                states.append(_switch(display, device, how))
+            except XenabsError as problem:
+                problems.append(str(problem))
         if choice.everything:
-            _tell_control(display, pointer_control.toggle(display))
+            _tell_control(display, how_core(display))
+    if problems:
+        raise XenabsError("; ".join(problems))
+    return states
 
 
 def _switch(
