@@ -165,7 +165,7 @@ def test_what_a_driver_refuses_is_told_and_taken_back(
     refused = Scheme((PROFILE, CONSTANT), lambda values: off, lambda values: "", lambda values: 1)
     monkeypatch.setattr(acceleration, "SCHEMES", (refused,))
     before = everything(fresh)
-    text = sentence(fresh, "off", "--all")
+    text = sentence(fresh, "off", "--device", MOUSE)
     assert PROFILE in text
     assert MOUSE in text
     assert everything(fresh) == before
@@ -174,7 +174,7 @@ def test_what_a_driver_refuses_is_told_and_taken_back(
 def test_a_record_of_somebody_else_is_told(fresh: Display) -> None:
     properties.put(fresh, number(fresh), acceleration.RECORD, Value.integers(1, 2))
     before = everything(fresh)
-    assert "xinput delete-prop" in sentence(fresh, "on", "--all")
+    assert "xinput delete-prop" in sentence(fresh, "on", "--device", MOUSE)
     assert everything(fresh) == before
 
 

@@ -63,12 +63,12 @@ def on(choice: Choice, lasting: bool) -> None:
 def _why_off() -> str:
     """What to do about acceleration that is off, and not by `off`."""
     files = " and ".join(map(str, snippets.active(Tree(Path("/")))))
-    if files:
-        return f"acceleration is off by {files}: see xenabs accel on --persistent"
-    return (
-        "acceleration was off before xenabs has looked, so that there is nothing to go back to: "
-        "look for what does it in the desktop's settings and in xorg.conf.d"
+    place = (
+        f"{files} may have done it, see xenabs accel on --persistent"
+        if files
+        else "look for what has done it in the desktop's settings and in xorg.conf.d"
     )
+    return f"acceleration was off without xenabs accel off, so there is no way back here: {place}"
 
 
 @click.command()
