@@ -22,7 +22,7 @@ STILL = 0.2
 #: F9 to F12, see testbed/guest/pointer_probe.py
 FENCES = range(0xFFC6, 0xFFCA)
 #: seconds after which a fence's key is pressed once more: X may not have had the keyboard yet
-AGAIN = 3
+AGAIN = 1
 #: seconds within which the guest answers a question
 ANSWER = 20
 #: seconds within which a fence comes through, be X ever so slow to find a new keyboard

@@ -129,10 +129,11 @@ def down() -> dict[str, list[int]]:
 
 
 class KernelLog:
-    """What the kernel says, from the beginning."""
+    """What the kernel says, from the beginning or from what `dmesg --clear` has cleared."""
 
     def __init__(self) -> None:
         self._fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+        os.lseek(self._fd, 0, os.SEEK_DATA)
 
     def news(self) -> list[str]:
         """The lines since the last call."""
