@@ -81,6 +81,7 @@ class Tablet:
         """Where each server's pointer was after each point."""
         pixels: dict[str, list[Pixel]] = {server.name: [] for server in self.servers}
         batch = 1 if warps else BATCH
+        self.forget()
         for start in range(0, len(points), batch):
             some = points[start : start + batch]
             self.warp(warps)
@@ -99,6 +100,13 @@ class Tablet:
     def turned(self) -> dict[str, Pixel]:
         """Where each server has seen the wheel turned."""
         return {server.name: server.path()[-1] for server in self.servers}
+
+    def forget(self) -> None:
+        """What has been is not what comes: the server moves a pointer when outputs change, too."""
+        for server in self.servers:
+            server.display.sync()
+            while server.display.pending_events():
+                server.display.next_event()
 
     def warp(self, warps: Mapping[str, Pixel]) -> None:
         """Put the pointers there, as programs do."""

@@ -22,7 +22,7 @@ HEADS = (SIZE, SMALL)
 """DUMMY0 and DUMMY1, from the left."""
 
 #: seconds for xenabs to tell what it has done
-TELLING = 60
+TELLING = 150
 WHEEL_UP = 1 << 3
 MATRIX = "Coordinate Transformation Matrix"
 
@@ -163,10 +163,14 @@ class Watch:
     def until(self, count: int, *words: str) -> None:
         """Until so many lines have all the words in them."""
         deadline = time.monotonic() + TELLING
+        told = []
         while count:
-            line = self.reader.next(deadline)
-            assert line is not None, "xenabs map set --watch has ended"
-            count -= all(word in line for word in words)
+            try:
+                told.append(self.reader.next(deadline))
+            except TimeoutError:
+                pytest.fail(f"{count} more of {words} are missing in {told}")
+            assert told[-1] is not None, f"xenabs map set --watch has ended after {told}"
+            count -= all(word in told[-1] for word in words)
 
     def close(self) -> None:
         assert self.process.stdin is not None and self.process.stdout is not None
@@ -178,9 +182,11 @@ class Watch:
 @contextmanager
 def watching(guest: Guest, displays: list[str], output: str) -> Iterator[list[Watch]]:
     watches = [Watch(guest, display, output) for display in displays]
-    yield watches
-    for each in watches:
-        each.close()
+    try:
+        yield watches
+    finally:
+        for each in watches:
+            each.close()
 
 
 def test_a_watch_follows_the_output_and_the_tablet(
