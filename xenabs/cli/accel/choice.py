@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -36,13 +37,12 @@ class Choice:
 
     def of_now(self, present: list[InputDevice]) -> list[InputDevice]:
         """Those that are meant, as far as they are there."""
+        if not self.wanted:
+            return devices.choose(present, everything=self.everything)
         found: dict[InputDevice, None] = {}
-        for word in self.wanted or [None]:
-            try:
-                words = () if word is None else (word,)
-                found |= dict.fromkeys(devices.choose(present, words, self.everything))
-            except XenabsError:
-                continue
+        for word in self.wanted:
+            with suppress(XenabsError):
+                found |= dict.fromkeys(devices.choose(present, [word]))
         return list(found)
 
 
