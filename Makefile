@@ -2,20 +2,21 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build-dep deb deb-sources images demo test soak lint clean
+.PHONY: help setup build-dep deb deb-sources images demo acceleration-picture test soak lint clean
 
 PYTHON := /usr/bin/python3
 VENV := .venv
 PACKAGES := python3-venv python3-dev gcc libc6-dev linux-libc-dev \
     mmdebstrap qemu-system-x86 seabios ipxe-qemu e2fsprogs kmod cpio openssh-client xvfb
 # What the Debian package is built of, where it goes, and what is appended to its version.
-DEB_SOURCES := LICENSE README.md debian docs modules-load.d pyproject.toml setup.py systemd udev \
-    xenabs xorg.conf.d xorg.conf.d.available
+DEB_SOURCES := LICENSE README.md autostart completions debian docs modules-load.d pyproject.toml \
+    setup.py systemd udev xenabs xorg.conf.d xorg.conf.d.available
 DIST := dist
 VERSION_SUFFIX :=
 
 help:
 	@echo "make demo   boot real Xen, measure the kernel's driver and xenabs, save demo.png"
+	@echo "make acceleration-picture   move a mouse in a guest, and draw docs/acceleration.png of it"
 	@echo "make test   run every test: unit, x11 and real Xen"
 	@echo "make soak   the fault campaign (SOAK_MINUTES, SOAK_GUEST=pv or pvh, SOAK_SEED)"
 	@echo "make deb    build the Debian package into dist/"
@@ -71,6 +72,9 @@ images: setup
 
 demo: images
 	@$(VENV)/bin/python -m testbed.demo demo.png
+
+acceleration-picture: images
+	@$(VENV)/bin/python -m testbed.acceleration docs/acceleration.png
 
 lint: setup
 	@$(VENV)/bin/ruff check .

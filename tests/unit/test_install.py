@@ -73,7 +73,7 @@ def test_what_is_installed_is_what_lies_at_the_top_of_the_sources(tree: Path) ->
     sources = [
         f"{target.lstrip('/')}/{file.name}"
         for source, target in files.DIRECTORIES.items()
-        for file in (CHECKOUT / source).iterdir()
+        for file in filter(Path.is_file, (CHECKOUT / source).iterdir())
     ]
     assert sorted(written) == sorted(sources)
     assert all(f"wrote {tree / path}" in result.output for path in written)

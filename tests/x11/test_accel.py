@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from accel_stage import (
@@ -21,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from x_servers import xvfb
 from Xlib.display import Display
+from Xlib.ext import randr
 
 from xenabs.x11 import acceleration, connection, properties, schemes, workarounds
 from xenabs.x11.properties import Value
@@ -163,7 +165,7 @@ def test_what_a_driver_refuses_is_told_and_taken_back(
     refused = Scheme((PROFILE, CONSTANT), lambda values: off, lambda values: "", lambda values: 1)
     monkeypatch.setattr(acceleration, "SCHEMES", (refused,))
     before = everything(fresh)
-    text = sentence(fresh, "off", "--all")
+    text = sentence(fresh, "off", "--device", MOUSE)
     assert PROFILE in text
     assert MOUSE in text
     assert everything(fresh) == before
@@ -172,15 +174,20 @@ def test_what_a_driver_refuses_is_told_and_taken_back(
 def test_a_record_of_somebody_else_is_told(fresh: Display) -> None:
     properties.put(fresh, number(fresh), acceleration.RECORD, Value.integers(1, 2))
     before = everything(fresh)
-    assert "xinput delete-prop" in sentence(fresh, "on", "--all")
+    assert "xinput delete-prop" in sentence(fresh, "on", "--device", MOUSE)
     assert everything(fresh) == before
 
 
 def test_xwayland_is_told(fresh: Display, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its extension, and before 23.1 by its outputs."""
     plain = fresh.list_extensions()
-    monkeypatch.setattr(Display, "list_extensions", lambda self: [*plain, "XWAYLAND"])
-    for command in ("status", "off", "on", "toggle"):
-        assert "XWayland" in sentence(fresh, command, "--all")
+    with monkeypatch.context() as newer:
+        newer.setattr(Display, "list_extensions", lambda self: [*plain, "XWAYLAND"])
+        for command in ("status", "off", "on", "toggle"):
+            assert "XWayland" in sentence(fresh, command, "--all")
+    output = SimpleNamespace(name="XWAYLAND0")
+    monkeypatch.setattr(randr, "get_output_info", lambda *arguments: output)
+    assert "XWayland" in sentence(fresh, "off", "--all")
 
 
 @pytest.mark.parametrize("profiles", [2, 3])

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,6 +27,17 @@ with connected(ACCELERATION) as display:
         for device in devices
         for name in properties.names(display, device.deviceid)
     ]))
+"""
+
+ENABLE = """
+import sys
+from xenabs.x11 import devices, properties
+from xenabs.x11.connection import connected
+from xenabs.x11.wayland import ACCELERATION
+with connected(ACCELERATION) as display:
+    (device,) = devices.choose(devices.present(display), [sys.argv[1]])
+    value = properties.Value.integers(int(sys.argv[2]), bits=8)
+    properties.put(display, device.id, "Device Enabled", value)
 """
 
 
@@ -54,12 +65,17 @@ class Accel:
         program = [*self._words, "python3", "-c", PROPERTIES]
         return json.loads(self.guest.run(program).stdout)
 
-    def displacements(self, name: str) -> dict[str, Step]:
+    def displacements(self, name: str, patterns: Iterable[str] = PATTERNS) -> dict[str, Step]:
         """Where each pattern leads."""
         return {
-            pattern: self.mouse.displacement(name, steps)[self.display]
-            for pattern, steps in PATTERNS.items()
+            pattern: self.mouse.displacement(name, PATTERNS[pattern])[self.display]
+            for pattern in patterns
         }
+
+    def enable(self, name: str, enabled: bool) -> None:
+        """What `xinput enable` and `disable` do."""
+        program = [*self._words, "python3", "-c", ENABLE, name, str(int(enabled))]
+        self.guest.run(program)
 
     @contextmanager
     def watching(self, *words: str) -> Iterator[LineReader]:

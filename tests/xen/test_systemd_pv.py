@@ -1,6 +1,7 @@
 """A whole Debian with systemd and xenabs' package: nobody logs in, nothing ends the pointer."""
 
 import pytest
+from accelerating import ASKED
 from campaign import run as campaign
 from pointing import (
     HARM,
@@ -14,6 +15,7 @@ from pointing import (
 )
 
 from testbed import Bed, Guest, Wanted, backend, cache, deb
+from testbed.mouse import PATTERNS, Mouse
 from testbed.probe import Pointer
 from testbed.rfb import LEFT, Rfb
 from testbed.service import UNIT, status
@@ -72,6 +74,16 @@ def test_the_devices_have_names_that_do_not_change(guest: Guest) -> None:
     assert (
         guest.run(["stat", "-L", "-c", "%a %U", *names]).stdout.split("\n")[:2] == ["660 root"] * 2
     )
+
+
+def test_the_package_has_xens_relative_pointers_move_as_far_as_asked(guest: Guest) -> None:
+    with Mouse(guest, ":0") as mouse:
+        mouse.plug("Xen Virtual Pointer")
+        moved = {
+            name: mouse.displacement("Xen Virtual Pointer", steps)[":0"]
+            for name, steps in PATTERNS.items()
+        }
+    assert moved == ASKED
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from xenabs.install.program import Program
 DIRECTORIES = {
     "modules-load.d": "/etc/modules-load.d",
     "systemd": "/etc/systemd/system",
+    "systemd/user": "/etc/systemd/user",
     "udev": "/etc/udev/rules.d",
     "xorg.conf.d": "/etc/X11/xorg.conf.d",
 }
-"""Top-level directory of the sources -> the administrator's own in a tree."""
+"""Directory of the sources -> the administrator's own in a tree."""
 
 PACKAGED = re.compile(r"/usr/bin/(xenabs|python3)\b")
 """What the files as they are, a distribution's, say of where the programs are."""
@@ -25,7 +26,8 @@ def templates() -> Iterator[tuple[str, str]]:
     """Each file's path in a tree, and its text in a distribution's package."""
     for source, target in DIRECTORIES.items():
         directory = resources.files(__package__) / "files" / source
-        for file in sorted(directory.iterdir(), key=lambda each: each.name):
+        files = (each for each in directory.iterdir() if each.is_file())
+        for file in sorted(files, key=lambda each: each.name):
             yield f"{target}/{file.name}", file.read_text()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from Xlib import error
 from Xlib.display import Display
-from Xlib.ext import ge, xinput
+from Xlib.ext import ge, randr, xinput
 
 from xenabs.errors import XenabsError
 from xenabs.x11 import wayland, workarounds
@@ -95,10 +95,19 @@ def connected(
 def is_xwayland(display: Display) -> bool:
     """Whether this X server is XWayland, whose pointer devices are the compositor's.
 
-    XWayland says so by an extension, since 23.1; all of them have given their outputs' devices,
-    for which no setting does anything, names that begin with "xwayland-".
+    It says so by an extension, since 23.1. Before, its outputs are XWAYLAND0 and so on, and its
+    devices, which are there as soon as the compositor has a pointer, begin with "xwayland-".
     """
     if "XWAYLAND" in display.list_extensions():
         return True
     devices = display.xinput_query_device(xinput.AllDevices).devices
-    return any(device.name.startswith("xwayland-") for device in devices)
+    if any(device.name.startswith("xwayland-") for device in devices):
+        return True
+    if not display.has_extension(randr.extname):
+        return False
+    resources = display.screen().root.xrandr_get_screen_resources_current()
+    outputs = (
+        display.xrandr_get_output_info(output, resources.config_timestamp)
+        for output in resources.outputs
+    )
+    return any(output.name.startswith("XWAYLAND") for output in outputs)

@@ -42,11 +42,7 @@ def off(choice: Choice, keep: bool, lasting: bool) -> None:
     if keep:
         watching.keep_off(choice)
         return
-    with x_server(ACCELERATION) as display:
-        for device in choice.of(devices.present(display)):
-            _switch(display, device, acceleration.switch_off)
-        if choice.everything:
-            _tell_control(display, pointer_control.switch_off(display))
+    _each(choice, acceleration.switch_off, pointer_control.switch_off)
 
 
 @click.command()
@@ -60,13 +56,7 @@ def on(choice: Choice, lasting: bool) -> None:
     if lasting:
         persistent.switch_on(choice)
         return
-    with x_server(ACCELERATION) as display:
-        results = [
-            _switch(display, device, acceleration.switch_on)
-            for device in choice.of(devices.present(display))
-        ]
-        if choice.everything:
-            _tell_control(display, pointer_control.switch_on(display))
+    results = _each(choice, acceleration.switch_on, pointer_control.switch_on)
     if False in results and not any(results):
         raise XenabsError(_why_off())
 
@@ -74,12 +64,12 @@ def on(choice: Choice, lasting: bool) -> None:
 def _why_off() -> str:
     """What to do about acceleration that is off, and not by `off`."""
     files = " and ".join(map(str, snippets.active(Tree(Path("/")))))
-    if files:
-        return f"acceleration is off by {files}: see xenabs accel on --persistent"
-    return (
-        "acceleration was off before xenabs has looked, so that there is nothing to go back to: "
-        "look for what does it in the desktop's settings and in xorg.conf.d"
+    place = (
+        f"{files} may have done it, see xenabs accel on --persistent"
+        if files
+        else "look for what has done it in the desktop's settings and in xorg.conf.d"
     )
+    return f"acceleration was off without xenabs accel off, so there is no way back here: {place}"
 
 
 @click.command()
@@ -89,11 +79,30 @@ def toggle(choice: Choice) -> None:
 
     Each device by itself: twice is as if nothing had happened.
     """
+    _each(choice, acceleration.toggle, pointer_control.toggle)
+
+
+def _each(
+    choice: Choice,
+    how: Callable[[Display, InputDevice], bool],
+    how_core: Callable[[Display], bool],
+) -> list[bool | None]:
+    """Change each device that is meant, and tell; whether each is accelerated then.
+
+    Raises XenabsError in the end if the driver of one has refused.
+    """
+    states, problems = [], []
     with x_server(ACCELERATION) as display:
         for device in choice.of(devices.present(display)):
-            _switch(display, device, acceleration.toggle)
+            try:
+                states.append(_switch(display, device, how))
+            except XenabsError as problem:
+                problems.append(str(problem))
         if choice.everything:
-            _tell_control(display, pointer_control.toggle(display))
+            _tell_control(display, how_core(display))
+    if problems:
+        raise XenabsError("; ".join(problems))
+    return states
 
 
 def _switch(
