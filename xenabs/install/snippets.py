@@ -70,6 +70,15 @@ def switch_on(tree: Tree) -> Change:
     return change
 
 
+def forget(tree: Tree) -> list[Path]:
+    """Remove what `switch_off` and `switch_on` wrote and nobody changed; which files these were."""
+    return [
+        tree.remove(path)
+        for path in (_path(ADMINISTRATORS, name) for name in (OFF, OFF_FOR_ALL, ON))
+        if unchanged(tree.read(path) or "", ACCEL)
+    ]
+
+
 def active(tree: Tree) -> list[Path]:
     """The files in a tree that have X start without acceleration, less an OFF that ON overrules."""
     overruled = tree.read(_path(ADMINISTRATORS, ON)) is not None
