@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from xenabs.cli import cli
-from xenabs.cli.accel import persistent
+from xenabs.cli.accel import persistent, switch
 from xenabs.errors import XenabsError
 from xenabs.install.stamp import ACCEL, stamped
 from xenabs.install.tree import Tree
@@ -110,6 +110,18 @@ def test_what_no_command_of_ours_can_remove_is_told(packaged: Path) -> None:
     file.write_text(shipped(ALL))
     done("on")
     assert f"{file} still turns all pointers off: remove it" in done("on")
+
+
+def test_why_acceleration_is_off(packaged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which file turns which pointers off, less those that are overruled."""
+    monkeypatch.setattr(switch, "Tree", lambda path: Tree(packaged))
+    assert f"{packaged / PACKAGES / OFF} turns Xen's pointers off (" in switch._why_off()
+    done("on")
+    assert switch._why_off().endswith("in xorg.conf.d")
+    (packaged / PACKAGES / ALL).write_text(shipped(ALL))
+    why = switch._why_off()
+    assert f"{packaged / PACKAGES / ALL} turns all pointers off (" in why
+    assert OFF not in why
 
 
 def test_a_copy_by_hand_is_ours(tree: Path) -> None:

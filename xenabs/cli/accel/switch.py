@@ -63,13 +63,15 @@ def on(choice: Choice, lasting: bool) -> None:
 
 def _why_off() -> str:
     """What to do about acceleration that is off, and not by `off`."""
-    files = " and ".join(map(str, snippets.active(Tree(Path("/")))))
-    place = (
-        f"{files} may have done it, see xenabs accel on --persistent"
-        if files
-        else "look for what has done it in the desktop's settings and in xorg.conf.d"
+    files = [
+        f"{path} turns {snippets.POINTERS[path.name]} off"
+        for path in snippets.active(Tree(Path("/")))
+    ]
+    ours = f", where {' and '.join(files)} (see xenabs accel on --persistent)" if files else ""
+    return (
+        "acceleration was off without xenabs accel off, so there is no way back here: look for "
+        f"what has done it in the desktop's settings and in xorg.conf.d{ours}"
     )
-    return f"acceleration was off without xenabs accel off, so there is no way back here: {place}"
 
 
 @click.command()
