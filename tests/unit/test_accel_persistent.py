@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from xenabs.cli import cli
-from xenabs.cli.accel import persistent
+from xenabs.cli.accel import persistent, switch
 from xenabs.errors import XenabsError
-from xenabs.install.stamp import stamped
+from xenabs.install.stamp import ACCEL, stamped
 from xenabs.install.tree import Tree
 
 CHECKOUT = Path(__file__).parents[2]
@@ -77,11 +77,19 @@ def test_what_a_package_has_is_overruled_and_restored(packaged: Path) -> None:
     assert present(packaged) == {ON}
     assert shipped(OFF) in done("off")
     assert present(packaged) == set()
+    done("on")
     done("off", "--all")
     assert present(packaged) == {ALL}
-    done("on")
-    assert present(packaged) == {ON}
     assert (packaged / PACKAGES / OFF).read_text() == shipped(OFF)
+
+
+def test_on_takes_back_and_guesses_only_where_nothing_is_to_be_taken_back(packaged: Path) -> None:
+    done("off", "--all")
+    told = done("on")
+    assert f"{packaged / PACKAGES / OFF} still turns Xen's pointers off: repeat" in told
+    assert present(packaged) == set()
+    assert "still" not in done("on")
+    assert present(packaged) == {ON}
 
 
 def test_what_xenabs_install_wrote_is_its_own(tree: Path) -> None:
@@ -95,6 +103,47 @@ def test_what_xenabs_install_wrote_is_its_own(tree: Path) -> None:
     done("off")
     assert present(tree) == {OFF}
     assert file.read_text() == stamped(shipped(OFF))
+
+
+def test_what_no_command_of_ours_can_remove_is_told(packaged: Path) -> None:
+    file = packaged / PACKAGES / ALL
+    file.write_text(shipped(ALL))
+    done("on")
+    assert f"{file} still turns all pointers off: remove it" in done("on")
+
+
+def test_why_acceleration_is_off(packaged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which file turns which pointers off, less those that are overruled."""
+    monkeypatch.setattr(switch, "Tree", lambda path: Tree(packaged))
+    assert f"{packaged / PACKAGES / OFF} turns Xen's pointers off (" in switch._why_off()
+    done("on")
+    assert switch._why_off().endswith("in xorg.conf.d")
+    (packaged / PACKAGES / ALL).write_text(shipped(ALL))
+    why = switch._why_off()
+    assert f"{packaged / PACKAGES / ALL} turns all pointers off (" in why
+    assert OFF not in why
+
+
+def test_a_copy_by_hand_is_ours(tree: Path) -> None:
+    """As the documentation has it."""
+    file = tree / OURS / ALL
+    file.parent.mkdir(parents=True)
+    file.write_text(shipped(ALL))
+    assert "there already" in done("off", "--all")
+    assert f"removed {file}" in done("on")
+    assert present(tree) == set()
+
+
+def test_nothing_is_done_before_it_is_known_that_all_of_it_can_be(packaged: Path) -> None:
+    done("on")
+    file = packaged / OURS / ALL
+    file.write_text("# mine\n")
+    assert str(file) in str(call("off", "--all").exception)
+    assert present(packaged) == {ALL, ON}
+    (packaged / OURS / OFF).write_text("# mine\n")
+    file.write_text(stamped(shipped(ALL), ACCEL))
+    assert OFF in str(call("on").exception)
+    assert present(packaged) == {OFF, ALL, ON}
 
 
 @pytest.mark.parametrize("words", [("off",), ("on",)])

@@ -11,13 +11,15 @@ from click.testing import CliRunner, Result
 
 from xenabs.cli import cli
 from xenabs.errors import XenabsError
-from xenabs.install import files
+from xenabs.install import files, snippets
 from xenabs.install.program import find
+from xenabs.install.stamp import ACCEL, stamped
 from xenabs.install.tree import Tree
 
 CHECKOUT = Path(__file__).parents[2]
 UNITS = "etc/systemd/system"
 RULE = "etc/udev/rules.d/60-xenabs.rules"
+SNIPPETS = "etc/X11/xorg.conf.d"
 XENABS = "/opt/xenabs/bin/xenabs"
 PACKAGES = "lib/python3.12/site-packages"
 
@@ -141,6 +143,45 @@ def test_a_file_that_somebody_changed_is_removed_by_force_only(tree: Path) -> No
     assert not (tree / UNITS / "xenabs@.service").exists()
     assert call("uninstall", "--root", tree, "--force").exit_code == 0
     assert not rule.exists()
+
+
+def test_what_accel_wrote_is_no_hindrance_and_goes_too(tree: Path) -> None:
+    before = present(tree)
+    snippets.switch_off(Tree(tree), everything=False)
+    snippets.switch_off(Tree(tree), everything=True)
+    assert install(tree).exit_code == 0
+    snippets.switch_on(Tree(tree))
+    snippets.switch_on(Tree(tree))
+    result = call("uninstall", "--root", tree)
+    assert result.exit_code == 0
+    assert f"removed {tree / SNIPPETS / snippets.ON}" in result.output
+    assert present(tree) == before
+
+
+def test_what_is_shipped_may_be_there_as_it_is(tree: Path) -> None:
+    (tree / RULE).parent.mkdir(parents=True)
+    shutil.copy(CHECKOUT / "udev" / Path(RULE).name, tree / RULE)
+    assert install(tree).exit_code == 0
+
+
+def test_purging_the_debian_package_removes_what_accel_wrote(tree: Path) -> None:
+    """And nothing else; removing it leaves its configuration, as Debian has it."""
+    snippets.switch_off(Tree(tree), everything=True)
+    (tree / SNIPPETS / snippets.ON).write_text(stamped("# mine\n", ACCEL) + "# changed\n")
+    (tree / SNIPPETS / "90-xenabs-mine.conf").write_text("# mine\n")
+    before = present(tree)
+    assert postrm(tree, "upgrade") == before
+    assert postrm(tree, "purge") == {
+        path: text for path, text in before.items() if snippets.OFF_FOR_ALL not in path
+    }
+
+
+def postrm(tree: Path, action: str) -> dict[str, str]:
+    """What is there after the package's script."""
+    environment = {**os.environ, "DPKG_ROOT": str(tree)}
+    script = CHECKOUT / "debian/xenabs.postrm"
+    subprocess.run(["/bin/sh", script, action], env=environment, check=True)
+    return present(tree)
 
 
 def test_a_masked_unit_is_somebodys(tree: Path) -> None:

@@ -28,6 +28,17 @@ def test_the_relative_pointers_that_are_xens(file: Path) -> None:
     assert tuple(match.split("|")) == XENS_MICE
 
 
+def test_every_snippet_and_option_is_explained() -> None:
+    page = (CHECKOUT / "docs/xenabs.1").read_text().replace(r"\-", "-").partition(".SH FILES")[2]
+    guide = (CHECKOUT / "docs/acceleration.md").read_text()
+    for file in [*FOR_XENS.parent.iterdir(), *FOR_ALL.parent.iterdir()]:
+        assert file.name in page
+        assert f"`{file.name}`" in guide
+        for option, value in options(file).items():
+            assert option in page
+            assert f'`{option} "{value}"`' in guide
+
+
 def test_each_option_and_match_has_a_line_of_comment() -> None:
     for file in [*FOR_XENS.parent.iterdir(), *FOR_ALL.parent.iterdir()]:
         lines = [line.strip() for line in file.read_text().splitlines()]

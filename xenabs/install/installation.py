@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from xenabs.errors import XenabsError
-from xenabs.install import files
+from xenabs.install import files, snippets
 from xenabs.install.program import Program
-from xenabs.install.stamp import stamped, unchanged
+from xenabs.install.stamp import ours, stamped
 from xenabs.install.tree import Tree
 
 
@@ -29,10 +29,12 @@ def write(tree: Tree, program: Program, force: bool) -> list[Path]:
 def remove(tree: Tree, force: bool) -> tuple[list[Path], list[Path]]:
     """Remove those that are there: which these were, and which were changed and left.
 
-    Raises XenabsError if one of them cannot be removed; `force` removes changed ones, too.
+    Those that `xenabs accel` wrote go with them. Raises XenabsError if one of them cannot be
+    removed; `force` removes changed ones, too.
     """
     changed = [] if force else _changed(tree)
     removed = [tree.remove(path) for path in present(tree) if path not in changed]
+    removed += snippets.forget(tree)
     return removed, [tree.entry(path) for path in changed]
 
 
@@ -42,4 +44,8 @@ def present(tree: Tree) -> list[str]:
 
 
 def _changed(tree: Tree) -> list[str]:
-    return [path for path in present(tree) if not unchanged(tree.read(path) or "")]
+    return [
+        path
+        for path, text in files.templates()
+        if (there := tree.read(path)) is not None and not ours(there, text)
+    ]

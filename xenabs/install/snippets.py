@@ -5,7 +5,7 @@ from importlib import resources
 from pathlib import Path
 
 from xenabs.errors import XenabsError
-from xenabs.install.stamp import ACCEL, INSTALL, stamped, unchanged
+from xenabs.install.stamp import ACCEL, INSTALL, ours, stamped, unchanged
 from xenabs.install.tree import Tree
 
 ADMINISTRATORS = "/etc/X11/xorg.conf.d"
@@ -15,28 +15,38 @@ PACKAGES = "/usr/share/X11/xorg.conf.d"
 OFF = "90-xenabs.conf"
 OFF_FOR_ALL = "91-xenabs-all.conf"
 ON = "93-xenabs-on.conf"
-"""Turns OFF's pointers on again where that belongs to a package: X knows no masking of files."""
+"""Gives OFF's pointers the drivers' defaults where OFF is a package's: X cannot mask files."""
+
+POINTERS = {OFF: "Xen's pointers", OFF_FOR_ALL: "all pointers"}
+"""What each turns off."""
 
 
 @dataclass
 class Change:
-    """What was done: files removed, files written, and those that were as they should be."""
+    """What was done: files removed, files written, and those that were as they should be.
+
+    Those that are `left` still turn acceleration off.
+    """
 
     removed: list[Path] = field(default_factory=list)
     written: list[tuple[Path, str]] = field(default_factory=list)
     kept: list[tuple[Path, str]] = field(default_factory=list)
+    left: list[Path] = field(default_factory=list)
 
 
 def switch_off(tree: Tree, everything: bool) -> Change:
     """Have X start without acceleration of Xen's pointers, or of all.
 
-    Raises XenabsError if a file cannot be written, or is not as xenabs wrote it.
+    Raises XenabsError if a file cannot be written, and before anything is done if one is not as
+    xenabs wrote it.
     """
     change = Change()
-    _remove(tree, ON, change)
     wanted = OFF_FOR_ALL if everything else OFF
     packaged = _path(PACKAGES, wanted)
-    if (text := tree.read(packaged)) is not None:
+    text = tree.read(packaged)
+    _require_ours(tree, *([ON] if text is not None else [ON, wanted]))
+    _remove(tree, ON, change)
+    if text is not None:
         change.kept.append((tree.entry(packaged), text))
     else:
         _write(tree, wanted, change)
@@ -44,26 +54,38 @@ def switch_off(tree: Tree, everything: bool) -> Change:
 
 
 def switch_on(tree: Tree) -> Change:
-    """Take that back; raises as `switch_off`."""
+    """Take that back, or overrule OFF where nothing is to be taken back; raises as `switch_off`."""
     change = Change()
-    _remove(tree, OFF_FOR_ALL, change)
     own = tree.read(_path(ADMINISTRATORS, OFF))
-    if own is not None and not unchanged(own, INSTALL):
-        _remove(tree, OFF, change)
-        own = None
-    if own is not None or tree.read(_path(PACKAGES, OFF)) is not None:
+    installed = own is not None and unchanged(own, INSTALL)
+    others = installed or tree.read(_path(PACKAGES, OFF)) is not None
+    undone = [OFF_FOR_ALL, *([] if installed else [OFF]), *([] if others else [ON])]
+    _require_ours(tree, *undone)
+    for name in undone:
+        _remove(tree, name, change)
+    if others and not change.removed:
+        _require_ours(tree, ON)
         _write(tree, ON, change)
-    else:
-        _remove(tree, ON, change)
+    change.left = active(tree)
     return change
 
 
+def forget(tree: Tree) -> list[Path]:
+    """Remove what `switch_off` and `switch_on` wrote and nobody changed; which files these were."""
+    return [
+        tree.remove(path)
+        for path in (_path(ADMINISTRATORS, name) for name in (OFF, OFF_FOR_ALL, ON))
+        if unchanged(tree.read(path) or "", ACCEL)
+    ]
+
+
 def active(tree: Tree) -> list[Path]:
-    """The files in a tree that have X start without acceleration."""
+    """The files in a tree that have X start without acceleration, less an OFF that ON overrules."""
+    overruled = tree.read(_path(ADMINISTRATORS, ON)) is not None
     paths = [
         _path(directory, name)
         for directory in (PACKAGES, ADMINISTRATORS)
-        for name in (OFF, OFF_FOR_ALL)
+        for name in ([] if overruled else [OFF]) + [OFF_FOR_ALL]
     ]
     return [tree.entry(path) for path in paths if tree.read(path) is not None]
 
@@ -80,27 +102,30 @@ def _shipped(name: str) -> str:
 
 
 def _write(tree: Tree, name: str, change: Change) -> None:
+    """Those who call have made sure that it is ours."""
     path = _path(ADMINISTRATORS, name)
-    _require_ours(tree, path)
-    present, text = tree.read(path), stamped(_shipped(name), ACCEL)
-    if present is not None and present.partition("\n")[2] == _shipped(name):
+    present, shipped = tree.read(path), _shipped(name)
+    if present is not None and shipped in (present, present.partition("\n")[2]):
         change.kept.append((tree.entry(path), present))
     else:
+        text = stamped(shipped, ACCEL)
         change.written.append((tree.write(path, text), text))
 
 
 def _remove(tree: Tree, name: str, change: Change) -> None:
+    """Those who call have made sure that it is ours."""
     path = _path(ADMINISTRATORS, name)
     if tree.read(path) is not None:
-        _require_ours(tree, path)
         change.removed.append(tree.remove(path))
 
 
-def _require_ours(tree: Tree, path: str) -> None:
-    """Raise XenabsError if there is a file that somebody has written or changed."""
-    text = tree.read(path)
-    if text is not None and not any(unchanged(text, author) for author in (ACCEL, INSTALL)):
-        raise XenabsError(
-            f"{tree.entry(path)} is not as xenabs wrote it: look at it, and remove it or move it "
-            "away, then repeat"
-        )
+def _require_ours(tree: Tree, *names: str) -> None:
+    """Raise XenabsError if one is there that somebody has written or changed."""
+    for name in names:
+        path = _path(ADMINISTRATORS, name)
+        text = tree.read(path)
+        if text is not None and not ours(text, _shipped(name)):
+            raise XenabsError(
+                f"{tree.entry(path)} is not as xenabs wrote it: look at it, and remove it or move "
+                "it away, then repeat"
+            )

@@ -15,3 +15,8 @@ def stamped(text: str, author: str = INSTALL) -> str:
 def unchanged(text: str, author: str = INSTALL) -> bool:
     """Whether a file's text is as that command wrote it once, whatever the version was."""
     return text == stamped(text.partition("\n")[2], author)
+
+
+def ours(text: str, shipped: str) -> bool:
+    """Whether a file's text is as one of our commands wrote it, or a copy of what is shipped."""
+    return text == shipped or any(unchanged(text, author) for author in (INSTALL, ACCEL))

@@ -31,8 +31,8 @@ from xenabs.x11.wayland import ACCELERATION
 def off(choice: Choice, keep: bool, lasting: bool) -> None:
     """Turn acceleration off: a count of the mouse is a pixel.
 
-    The X server keeps with the device what it was before, for `on`. --all includes the core
-    pointer control, which is one for all pointers.
+    The X server keeps the former values with the device, for `on`. --all includes the core pointer
+    control (xset m), which is one for all pointers.
     """
     if keep and lasting:
         raise click.UsageError("--watch and --persistent exclude each other.")
@@ -51,7 +51,9 @@ def off(choice: Choice, keep: bool, lasting: bool) -> None:
 def on(choice: Choice, lasting: bool) -> None:
     """Turn acceleration on again, to the very values from before `off`.
 
-    Nothing is guessed: what `off` has not changed is left as it is.
+    Nothing is guessed: what `off` has not changed is left as it is. --persistent takes back what
+    `off --persistent` did; where that is nothing, and a package turns acceleration off, it gives
+    Xen's pointers the drivers' defaults.
     """
     if lasting:
         persistent.switch_on(choice)
@@ -63,13 +65,15 @@ def on(choice: Choice, lasting: bool) -> None:
 
 def _why_off() -> str:
     """What to do about acceleration that is off, and not by `off`."""
-    files = " and ".join(map(str, snippets.active(Tree(Path("/")))))
-    place = (
-        f"{files} may have done it, see xenabs accel on --persistent"
-        if files
-        else "look for what has done it in the desktop's settings and in xorg.conf.d"
+    files = [
+        f"{path} turns {snippets.POINTERS[path.name]} off"
+        for path in snippets.active(Tree(Path("/")))
+    ]
+    ours = f", where {' and '.join(files)} (see xenabs accel on --persistent)" if files else ""
+    return (
+        "acceleration was off without xenabs accel off, so there is no way back here: look for "
+        f"what has done it in the desktop's settings and in xorg.conf.d{ours}"
     )
-    return f"acceleration was off without xenabs accel off, so there is no way back here: {place}"
 
 
 @click.command()
