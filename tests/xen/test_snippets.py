@@ -54,8 +54,8 @@ EndSection
 EARLIER_MAKES = {"libinput": 150, "evdev": 25}
 
 #: Where a driver's own acceleration shows, even on a machine too busy to send each step in time, as
-#: 20x5 needs it. Both nearly leave a slow mouse alone, and evdev the first step of a motion, at which
-#: it knows no speed yet.
+#: 20x5 needs it. Both nearly leave a slow mouse alone, and evdev the first step of a motion, at
+#: which it knows no speed yet.
 ACCELERATED = {
     "libinput": ["1x100", "10x10", "5x20", "2x50", "diagonal"],
     "evdev": ["10x10", "5x20", "2x50", "diagonal"],
