@@ -10,13 +10,18 @@ import pytest
 from click.testing import CliRunner, Result
 from x_servers import xvfb
 from Xlib.display import Display
+from Xlib.ext import xinput
 
 from xenabs.cli import cli
 from xenabs.errors import XenabsError
-from xenabs.x11 import connection, outputs
+from xenabs.x11 import connection, mapping, outputs, properties
+from xenabs.x11.devices import ABSOLUTE, InputDevice
+from xenabs.x11.properties import Value
 from xenabs.x11.region import Region
 from xenabs.x11.wayland import MAPPING
 
+CALIBRATION = "libinput Calibration Matrix"
+LEFT, RIGHT = Region(640, 800), Region(640, 800, 640)
 WATCH = ("map", "set", "screen", "--watch")
 
 
@@ -30,6 +35,24 @@ def opened() -> Iterator[Display]:
         words = ["--setmonitor", "left half", "640/169x800/212+0+0", "none"]
         subprocess.run(["xrandr", "-display", server.name, *words], check=True)
         yield display
+
+
+@pytest.fixture
+def tablet(opened: Display) -> InputDevice:
+    """One of Xvfb's, which has no drivers and takes each property that is not the server's."""
+    return stand_in(opened)
+
+
+def stand_in(display: Display) -> InputDevice:
+    devices = display.xinput_query_device(xinput.AllDevices).devices
+    mouse = next(int(each.deviceid) for each in devices if each.name == "Xvfb mouse")
+    properties.put(display, mouse, CALIBRATION, mapping.IDENTITY)
+    return InputDevice(mouse, mapping.TABLET, ABSOLUTE, "libinput")
+
+
+def everything(display: Display, device: InputDevice) -> dict[str, Value | None]:
+    names = properties.names(display, device.id)
+    return {name: properties.get(display, device.id, name) for name in names}
 
 
 def called(display: Display, *words: str) -> Result:
@@ -76,6 +99,32 @@ def test_status_has_the_outputs_without_a_tablet_too(opened: Display) -> None:
         "tablets": [],
     }
     assert "left half: 640x800+0+0" in called(opened, "status").output
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_refusal_leaves_all_as_it_was(
+    opened: Display, tablet: InputDevice, tied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if tied:
+        mapping.tie(opened, tablet, "left", LEFT)
+    before = everything(opened, tablet)
+    with monkeypatch.context() as patch:
+        # The calibration comes first, and is taken.
+        patch.setattr(mapping, "IDENTITY", Value.floats(1))
+        with pytest.raises(XenabsError, match="Coordinate Transformation Matrix"):
+            mapping.tie(opened, tablet, "right", RIGHT)
+    assert everything(opened, tablet) == before
+    assert mapping.free(opened, tablet) is tied
+    assert properties.get(opened, tablet.id, CALIBRATION) == mapping.IDENTITY
+
+
+def test_of_several_screens_none_is_tied_but_it_says_what_does_it() -> None:
+    with (
+        xvfb("-screen", "1", "800x600x24") as server,
+        connection.connected(MAPPING, {"DISPLAY": server.name}) as display,
+        pytest.raises(XenabsError, match=r"TransformationMatrix.*docs/mapping\.md"),
+    ):
+        mapping.tie(display, stand_in(display), "left", LEFT)
 
 
 def test_a_watch_waits_for_a_tablet_and_ends_well_with_the_server() -> None:
