@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from click.testing import CliRunner, Result
 from x_servers import xvfb
+from Xlib import error
 from Xlib.display import Display
 from Xlib.ext import xinput
 
@@ -125,6 +126,18 @@ def test_of_several_screens_none_is_tied_but_it_says_what_does_it() -> None:
         pytest.raises(XenabsError, match=r"TransformationMatrix.*docs/mapping\.md"),
     ):
         mapping.tie(display, stand_in(display), "left", LEFT)
+
+
+def test_what_goes_meanwhile_is_told_and_another_error_is_not_taken_for_that(
+    opened: Display, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = InputDevice(77, mapping.TABLET, ABSOLUTE, "libinput")
+    monkeypatch.setattr(mapping, "tablets", lambda display: [gone])
+    assert "tablet has just gone" in sentence(opened, "set", "screen")
+    monkeypatch.setattr(outputs, "find", lambda display, name: display.xrandr_get_crtc_info(77, 0))
+    assert "outputs have just changed" in sentence(opened, "set", "screen")
+    monkeypatch.setattr(outputs, "find", lambda display, name: display.get_atom_name(1 << 28))
+    assert isinstance(called(opened, "set", "screen").exception, error.BadAtom)
 
 
 def test_a_watch_waits_for_a_tablet_and_ends_well_with_the_server() -> None:
