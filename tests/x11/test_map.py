@@ -165,7 +165,11 @@ def test_the_shell_completes_names_of_outputs(opened: Display) -> None:
     assert said.splitlines() == ["plain", "screen", "1280x800+0+0"]
 
 
-def test_a_wayland_session_is_told_where_the_compositor_has_it() -> None:
-    environment = {"DISPLAY": None, "WAYLAND_DISPLAY": "wayland-0", "XDG_CURRENT_DESKTOP": "sway"}
+@pytest.mark.parametrize(
+    "desktop, words",
+    [("sway", "map_to_output"), ("ubuntu:GNOME", "here: nowhere"), ("KDE", "here: nowhere")],
+)
+def test_a_wayland_session_is_told_where_the_compositor_has_it(desktop: str, words: str) -> None:
+    environment = {"DISPLAY": None, "WAYLAND_DISPLAY": "wayland-0", "XDG_CURRENT_DESKTOP": desktop}
     problem = CliRunner().invoke(cli, ["map", "status"], env=environment).exception
-    assert "map_to_output" in str(problem)
+    assert words in str(problem)
