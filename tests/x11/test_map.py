@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +16,7 @@ from Xlib.ext import xinput
 
 from xenabs.cli import cli
 from xenabs.errors import XenabsError
-from xenabs.x11 import connection, mapping, outputs, properties
+from xenabs.x11 import connection, follow, mapping, outputs, properties
 from xenabs.x11.devices import ABSOLUTE, InputDevice
 from xenabs.x11.properties import Value
 from xenabs.x11.region import Region
@@ -138,6 +139,38 @@ def test_what_goes_meanwhile_is_told_and_another_error_is_not_taken_for_that(
     assert "outputs have just changed" in sentence(opened, "set", "screen")
     monkeypatch.setattr(outputs, "find", lambda display, name: display.get_atom_name(1 << 28))
     assert isinstance(called(opened, "set", "screen").exception, error.BadAtom)
+
+
+class _Told(Exception):
+    pass
+
+
+def test_a_reset_while_a_watch_looks_is_not_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = outputs.find
+    with (
+        xvfb() as server,
+        connection.connected(MAPPING, {"DISPLAY": server.name}) as display,
+        connection.connected(MAPPING, {"DISPLAY": server.name}) as other,
+    ):
+        tablet = stand_in(display)
+        mapping.tie(display, tablet, str(LEFT), LEFT)
+        reset = threading.Thread(target=mapping.free, args=(other, tablet), daemon=True)
+
+        def find_late(display: Display, name: str) -> Region:
+            reset.start()
+            reset.join(1)
+            return find(display, name)
+
+        def tell(news: str) -> None:
+            reset.join(20)
+            assert not reset.is_alive(), f"it is grabbed while it tells {news!r}"
+            raise _Told
+
+        monkeypatch.setattr(mapping, "tablets", lambda display: [tablet])
+        monkeypatch.setattr(outputs, "find", find_late)
+        with pytest.raises(_Told):
+            follow.keep_tied(display, str(RIGHT), tell)
+        assert mapping.tie_of(display, tablet) is None
 
 
 def test_a_watch_waits_for_a_tablet_and_ends_well_with_the_server() -> None:

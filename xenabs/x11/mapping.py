@@ -11,6 +11,7 @@ from xenabs.errors import XenabsError
 from xenabs.x11 import devices, properties, workarounds
 from xenabs.x11.calibration import CALIBRATIONS
 from xenabs.x11.devices import InputDevice
+from xenabs.x11.grab import grabbed
 from xenabs.x11.properties import Value
 from xenabs.x11.region import Region
 
@@ -73,32 +74,34 @@ def tie(display: Display, tablet: InputDevice, to: str, region: Region) -> bool:
     refuses, with all as it was, or is none that can do it, and Xlib's XError when the device has
     gone.
     """
-    wanted = _wanted(display, tablet, region)
-    present = tie_of(display, tablet)
-    before = present.before if present else _values(display, tablet, wanted)
-    different = _different(display, tablet, wanted)
-    if present and present.to == to and not different:
-        return False
-    properties.put(display, tablet.id, RECORD, _packed(Tie(to, before)))
-    try:
-        _put(display, tablet, different)
-    except XenabsError:
-        if present:
-            properties.put(display, tablet.id, RECORD, _packed(present))
-        else:
-            properties.delete(display, tablet.id, RECORD)
-        raise
-    return True
+    with grabbed(display):
+        wanted = _wanted(display, tablet, region)
+        present = tie_of(display, tablet)
+        before = present.before if present else _values(display, tablet, wanted)
+        different = _different(display, tablet, wanted)
+        if present and present.to == to and not different:
+            return False
+        properties.put(display, tablet.id, RECORD, _packed(Tie(to, before)))
+        try:
+            _put(display, tablet, different)
+        except XenabsError:
+            if present:
+                properties.put(display, tablet.id, RECORD, _packed(present))
+            else:
+                properties.delete(display, tablet.id, RECORD)
+            raise
+        return True
 
 
 def free(display: Display, tablet: InputDevice) -> bool:
     """Give it back the values from before; False if xenabs has not tied it. Raises as `tie`."""
-    present = tie_of(display, tablet)
-    if present is None:
-        return False
-    _put(display, tablet, present.before)
-    properties.delete(display, tablet.id, RECORD)
-    return True
+    with grabbed(display):
+        present = tie_of(display, tablet)
+        if present is None:
+            return False
+        _put(display, tablet, present.before)
+        properties.delete(display, tablet.id, RECORD)
+        return True
 
 
 def _wanted(display: Display, tablet: InputDevice, region: Region) -> Values:
