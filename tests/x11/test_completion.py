@@ -1,4 +1,4 @@
-"""bash completes the names of pointers, spaces and all, by the file that the package has."""
+"""Shells complete the names of pointers, spaces and all, by the files that the package has."""
 
 import os
 import pty
@@ -11,20 +11,29 @@ from pathlib import Path
 
 import pytest
 
-FILE = Path(__file__).parents[2] / "completions/bash/xenabs"
+FILES = Path(__file__).parents[2] / "completions"
 PATIENCE = 20
-#: the completion calls the program; what is typed in the end tells its arguments instead
-SET_UP = f". '{FILE}'; xenabs() {{ printf '[%s]' \"$@\"; printf '\\n'; }}; PS1=; echo re''ady\n"
+BASH = (
+    ["bash", "--noprofile", "--norc", "-i"],
+    f". '{FILES}/bash/xenabs'; PS1=; echo re''ady\n",
+)
+ZSH = (
+    ["zsh", "--no-rcs", "-i"],
+    f"fpath=('{FILES}/zsh' $fpath); autoload -Uz compinit; compinit -u -D; bindkey -e; PS1=;"
+    " echo re''ady\n",
+)
+#: put before the line in the end, this tells what words it has
+TELL = "\x01printf '[%s]' \n"
 
 
-class Bash:
+class Shell:
     """One at a terminal, as a person has it."""
 
-    def __init__(self, display_name: str) -> None:
+    def __init__(self, words: list[str], set_up: str, display_name: str) -> None:
         self._terminal, other = pty.openpty()
         programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self._process = subprocess.Popen(
-            ["bash", "--noprofile", "--norc", "-i"],
+            words,
             stdin=other,
             stdout=other,
             stderr=other,
@@ -32,7 +41,7 @@ class Bash:
             env={**os.environ, "DISPLAY": display_name, "PATH": programs, "TERM": "dumb"},
         )
         os.close(other)
-        self.type(SET_UP)
+        self.type(set_up)
         self.until("ready\r\n")
 
     def close(self) -> None:
@@ -55,20 +64,48 @@ class Bash:
 
 
 @pytest.fixture
-def bash(display_name: str) -> Iterator[Bash]:
-    shell = Bash(display_name)
+def bash(display_name: str) -> Iterator[Shell]:
+    shell = Shell(*BASH, display_name)
+    yield shell
+    shell.close()
+
+
+@pytest.fixture
+def zsh(display_name: str) -> Iterator[Shell]:
+    shell = Shell(*ZSH, display_name)
     yield shell
     shell.close()
 
 
 @pytest.mark.parametrize("typed", ["", "Xv", "Xvfb\\ ", "'Xvfb m", '"X'])
-def test_a_tab_completes_a_name(bash: Bash, typed: str) -> None:
+def test_a_tab_completes_a_name(bash: Shell, typed: str) -> None:
     bash.type(f"xenabs accel off --device {typed}\t")
     bash.until("mouse")
-    bash.type("\n")
-    bash.until("[accel][off][--device][Xvfb mouse]")
+    bash.type(TELL)
+    bash.until("[xenabs][accel][off][--device][Xvfb mouse]")
 
 
-def test_a_tab_completes_commands(bash: Bash) -> None:
-    bash.type("xenabs acc\ttog\t--al\t\n")
-    bash.until("[accel][toggle][--all]")
+@pytest.mark.parametrize("typed", ["", "Xv", "'Xvfb m"])
+def test_a_tab_completes_a_name_behind_an_equals_sign(bash: Shell, typed: str) -> None:
+    bash.type(f"xenabs accel off --device={typed}\t")
+    bash.until("mouse")
+    bash.type(TELL)
+    bash.until("[xenabs][accel][off][--device=Xvfb mouse]")
+
+
+def test_a_tab_completes_commands(bash: Shell) -> None:
+    bash.type(f"xenabs acc\ttog\t--al\t{TELL}")
+    bash.until("[xenabs][accel][toggle][--all]")
+
+
+def test_the_first_tab_and_the_next_complete_a_name_in_zsh(zsh: Shell) -> None:
+    for _ in range(2):
+        zsh.type("xenabs accel off --device Xv\t")
+        zsh.until("mouse")
+        zsh.type(TELL)
+        zsh.until("[xenabs][accel][off][--device][Xvfb mouse]")
+
+
+def test_a_tab_in_zsh_leaves_an_option_in_one_word_as_it_is(zsh: Shell) -> None:
+    zsh.type(f"xenabs accel off --device=Xv\t{TELL}")
+    zsh.until("[xenabs][accel][off][--device=Xv]")

@@ -4,19 +4,26 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner, Result
 from x_servers import xvfb
+from Xlib import error
 from Xlib.display import Display
+from Xlib.ext import xinput
 
 from xenabs.cli import cli
 from xenabs.errors import XenabsError
-from xenabs.x11 import connection, outputs
+from xenabs.x11 import connection, follow, mapping, outputs, properties
+from xenabs.x11.devices import ABSOLUTE, InputDevice
+from xenabs.x11.properties import Value
 from xenabs.x11.region import Region
 from xenabs.x11.wayland import MAPPING
 
+CALIBRATION = "libinput Calibration Matrix"
+LEFT, RIGHT = Region(640, 800), Region(640, 800, 640)
 WATCH = ("map", "set", "screen", "--watch")
 
 
@@ -30,6 +37,24 @@ def opened() -> Iterator[Display]:
         words = ["--setmonitor", "left half", "640/169x800/212+0+0", "none"]
         subprocess.run(["xrandr", "-display", server.name, *words], check=True)
         yield display
+
+
+@pytest.fixture
+def tablet(opened: Display) -> InputDevice:
+    """One of Xvfb's, which has no drivers and takes each property that is not the server's."""
+    return stand_in(opened)
+
+
+def stand_in(display: Display) -> InputDevice:
+    devices = display.xinput_query_device(xinput.AllDevices).devices
+    mouse = next(int(each.deviceid) for each in devices if each.name == "Xvfb mouse")
+    properties.put(display, mouse, CALIBRATION, mapping.IDENTITY)
+    return InputDevice(mouse, mapping.TABLET, ABSOLUTE, "libinput")
+
+
+def everything(display: Display, device: InputDevice) -> dict[str, Value | None]:
+    names = properties.names(display, device.id)
+    return {name: properties.get(display, device.id, name) for name in names}
 
 
 def called(display: Display, *words: str) -> Result:
@@ -78,6 +103,76 @@ def test_status_has_the_outputs_without_a_tablet_too(opened: Display) -> None:
     assert "left half: 640x800+0+0" in called(opened, "status").output
 
 
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_refusal_leaves_all_as_it_was(
+    opened: Display, tablet: InputDevice, tied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if tied:
+        mapping.tie(opened, tablet, "left", LEFT)
+    before = everything(opened, tablet)
+    with monkeypatch.context() as patch:
+        # The calibration comes first, and is taken.
+        patch.setattr(mapping, "IDENTITY", Value.floats(1))
+        with pytest.raises(XenabsError, match="Coordinate Transformation Matrix"):
+            mapping.tie(opened, tablet, "right", RIGHT)
+    assert everything(opened, tablet) == before
+    assert mapping.free(opened, tablet) is tied
+    assert properties.get(opened, tablet.id, CALIBRATION) == mapping.IDENTITY
+
+
+def test_of_several_screens_none_is_tied_but_it_says_what_does_it() -> None:
+    with (
+        xvfb("-screen", "1", "800x600x24") as server,
+        connection.connected(MAPPING, {"DISPLAY": server.name}) as display,
+        pytest.raises(XenabsError, match=r"TransformationMatrix.*docs/mapping\.md"),
+    ):
+        mapping.tie(display, stand_in(display), "left", LEFT)
+
+
+def test_what_goes_meanwhile_is_told_and_another_error_is_not_taken_for_that(
+    opened: Display, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = InputDevice(77, mapping.TABLET, ABSOLUTE, "libinput")
+    monkeypatch.setattr(mapping, "tablets", lambda display: [gone])
+    assert "tablet has just gone" in sentence(opened, "set", "screen")
+    monkeypatch.setattr(outputs, "find", lambda display, name: display.xrandr_get_crtc_info(77, 0))
+    assert "outputs have just changed" in sentence(opened, "set", "screen")
+    monkeypatch.setattr(outputs, "find", lambda display, name: display.get_atom_name(1 << 28))
+    assert isinstance(called(opened, "set", "screen").exception, error.BadAtom)
+
+
+class _Told(Exception):
+    pass
+
+
+def test_a_reset_while_a_watch_looks_is_not_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = outputs.find
+    with (
+        xvfb() as server,
+        connection.connected(MAPPING, {"DISPLAY": server.name}) as display,
+        connection.connected(MAPPING, {"DISPLAY": server.name}) as other,
+    ):
+        tablet = stand_in(display)
+        mapping.tie(display, tablet, str(LEFT), LEFT)
+        reset = threading.Thread(target=mapping.free, args=(other, tablet), daemon=True)
+
+        def find_late(display: Display, name: str) -> Region:
+            reset.start()
+            reset.join(1)
+            return find(display, name)
+
+        def tell(news: str) -> None:
+            reset.join(20)
+            assert not reset.is_alive(), f"it is grabbed while it tells {news!r}"
+            raise _Told
+
+        monkeypatch.setattr(mapping, "tablets", lambda display: [tablet])
+        monkeypatch.setattr(outputs, "find", find_late)
+        with pytest.raises(_Told):
+            follow.keep_tied(display, str(RIGHT), tell)
+        assert mapping.tie_of(display, tablet) is None
+
+
 def test_a_watch_waits_for_a_tablet_and_ends_well_with_the_server() -> None:
     with xvfb() as server:
         watch = subprocess.Popen(
@@ -103,7 +198,11 @@ def test_the_shell_completes_names_of_outputs(opened: Display) -> None:
     assert said.splitlines() == ["plain", "screen", "1280x800+0+0"]
 
 
-def test_a_wayland_session_is_told_where_the_compositor_has_it() -> None:
-    environment = {"DISPLAY": None, "WAYLAND_DISPLAY": "wayland-0", "XDG_CURRENT_DESKTOP": "sway"}
+@pytest.mark.parametrize(
+    "desktop, words",
+    [("sway", "map_to_output"), ("ubuntu:GNOME", "here: nowhere"), ("KDE", "here: nowhere")],
+)
+def test_a_wayland_session_is_told_where_the_compositor_has_it(desktop: str, words: str) -> None:
+    environment = {"DISPLAY": None, "WAYLAND_DISPLAY": "wayland-0", "XDG_CURRENT_DESKTOP": desktop}
     problem = CliRunner().invoke(cli, ["map", "status"], env=environment).exception
-    assert "map_to_output" in str(problem)
+    assert words in str(problem)

@@ -105,3 +105,11 @@ ASKED: dict[str, Step] = {
     for pattern, steps in PATTERNS.items()
 }
 """Where each pattern leads without acceleration."""
+
+ACCELERATED = {
+    "libinput": ["1x100", "10x10", "5x20", "2x50", "diagonal"],
+    "evdev": ["10x10", "5x20", "2x50", "diagonal"],
+}
+"""Where a driver's own acceleration shows, even on a machine too busy to send each step in time, as
+20x5 needs it. Both nearly leave a slow mouse alone, and evdev the first step of a motion, at which
+it knows no speed yet."""

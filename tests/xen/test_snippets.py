@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from accelerating import ASKED
+from accelerating import ACCELERATED, ASKED
 
 from testbed import Guest, Wanted
 from testbed.mouse import PATTERNS, Mouse, Step
@@ -52,14 +52,6 @@ EndSection
 """
 #: what 100 become with EARLIER
 EARLIER_MAKES = {"libinput": 150, "evdev": 25}
-
-#: Where a driver's own acceleration shows, even on a machine too busy to send each step in time, as
-#: 20x5 needs it. Both nearly leave a slow mouse alone, and evdev the first step of a motion, at
-#: which it knows no speed yet.
-ACCELERATED = {
-    "libinput": ["1x100", "10x10", "5x20", "2x50", "diagonal"],
-    "evdev": ["10x10", "5x20", "2x50", "diagonal"],
-}
 
 #: what X has of a snippet's options in the end, by property
 IN_FORCE = {

@@ -1,6 +1,8 @@
 """The command line: one file for each command, with arguments, one call, and words for people."""
 
+import os
 import sys
+import traceback
 
 import click
 
@@ -40,4 +42,12 @@ def main() -> None:
         cli(prog_name="xenabs")
     except XenabsError as error:
         click.echo(f"xenabs: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+        if frame.f_code is not click.echo.__code__:
+            raise
+        # Python would try once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        click.echo(f"xenabs: cannot write what it has to say: {error.strerror}", err=True)
         sys.exit(1)

@@ -9,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 from Xlib import error
 from Xlib.display import Display
+from Xlib.ext import randr, xinput
 
 from xenabs.cli.session import watched, x_server
 from xenabs.cli.table import table
@@ -26,8 +27,8 @@ def map_() -> None:
 
     The host's pointer is on the screen that the host shows, which is one output of the guest. X
     spreads the tablet over all outputs. These commands tie it to one, to the pixel, in the X server
-    that runs, with libinput or evdev, until that ends or xenabs starts anew; --watch makes more of
-    it.
+    that runs, with libinput or evdev, until that ends or xenabs starts anew; `set --watch` keeps it
+    tied.
     """
 
 
@@ -135,8 +136,21 @@ def _x_server() -> Iterator[Display]:
     with x_server(MAPPING) as display:
         try:
             yield display
-        except error.XError:
-            raise XenabsError("the tablet has just gone: repeat it when xenabs runs") from None
+        except error.XError as problem:
+            if gone := _gone(display, problem):
+                raise XenabsError(gone) from None
+            raise
+
+
+def _gone(display: Display, problem: error.XError) -> str | None:
+    """What to say where an error is about a device, output or CRTC that was there before."""
+    devices = display.query_extension(xinput.extname)
+    if problem.code == devices.first_error:
+        return "the tablet has just gone: repeat it when xenabs runs"
+    screens = display.query_extension(randr.extname)
+    if screens and problem.code - screens.first_error in (randr.BadRROutput, randr.BadRRCrtc):
+        return "the outputs have just changed: repeat it"
+    return None
 
 
 def _tablets(display: Display) -> list[InputDevice]:

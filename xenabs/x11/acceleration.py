@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from Xlib.display import Display
 from xenabs.errors import XenabsError
 from xenabs.x11 import properties
 from xenabs.x11.devices import RELATIVE, XTEST, InputDevice
+from xenabs.x11.grab import grabbed
 from xenabs.x11.properties import Value
 from xenabs.x11.schemes import SCHEMES, Scheme, Values
 
@@ -33,20 +33,6 @@ class Acceleration:
     speed: float | None
     accelerated: bool | None
     switched_off: bool
-
-
-@contextlib.contextmanager
-def grabbed(display: Display) -> Iterator[None]:
-    """Nobody else's requests come in between: what is read is what is changed.
-
-    Who follows the changes finds that the values and RECORD agree, if he reads them so himself.
-    """
-    display.grab_server()
-    try:
-        yield
-    finally:
-        display.ungrab_server()
-        display.sync()
 
 
 def read(display: Display, device: InputDevice) -> Acceleration:

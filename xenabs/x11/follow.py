@@ -10,6 +10,7 @@ from Xlib.ext import xinput
 from xenabs.errors import XenabsError
 from xenabs.x11 import mapping, outputs
 from xenabs.x11.devices import InputDevice
+from xenabs.x11.grab import grabbed
 
 
 def keep_tied(display: Display, to: str, tell: Callable[[str], None]) -> None:
@@ -54,11 +55,13 @@ class _Keeper:
         self._say(None, "" if tablets else f"waiting for a device {mapping.TABLET}")
         for tablet in tablets:
             try:
-                self._say(tablet.id, self._see_to(tablet))
+                with grabbed(self._display):
+                    news = self._see_to(tablet)
             except error.XError:
                 continue  # it has gone meanwhile, which an event will tell
             except XenabsError as problem:
-                self._say(tablet.id, f"{tablet.label} waits: {problem}")
+                news = f"{tablet.label} waits: {problem}"
+            self._say(tablet.id, news)
 
     def _see_to(self, tablet: InputDevice) -> str:
         """What there is to say of it."""

@@ -1,5 +1,6 @@
 """The tablet tied to one output or region of the X screen, and free again as it was before."""
 
+import contextlib
 import json
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from xenabs.errors import XenabsError
 from xenabs.x11 import devices, properties, workarounds
 from xenabs.x11.calibration import CALIBRATIONS
 from xenabs.x11.devices import InputDevice
+from xenabs.x11.grab import grabbed
 from xenabs.x11.properties import Value
 from xenabs.x11.region import Region
 
@@ -69,39 +71,45 @@ def tie(display: Display, tablet: InputDevice, to: str, region: Region) -> bool:
     """Tie it to a region, which is that of `to` now; False if it is so already.
 
     Values from before are kept, unless there are some already. Raises XenabsError if the driver
-    refuses, or is none that can do it, and Xlib's XError when the device has gone.
+    refuses, with all as it was, or is none that can do it, and Xlib's XError when the device has
+    gone.
     """
-    wanted = _wanted(display, tablet, region)
-    present = tie_of(display, tablet)
-    before = present.before if present else _values(display, tablet, wanted)
-    different = _different(display, tablet, wanted)
-    if present and present.to == to and not different:
-        return False
-    properties.put(display, tablet.id, RECORD, _packed(Tie(to, before)))
-    try:
-        _put(display, tablet, different)
-    except XenabsError:
-        if present is None:
-            properties.delete(display, tablet.id, RECORD)
-        raise
-    return True
+    with grabbed(display):
+        wanted = _wanted(display, tablet, region)
+        present = tie_of(display, tablet)
+        before = present.before if present else _values(display, tablet, wanted)
+        different = _different(display, tablet, wanted)
+        if present and present.to == to and not different:
+            return False
+        properties.put(display, tablet.id, RECORD, _packed(Tie(to, before)))
+        try:
+            _put(display, tablet, different)
+        except XenabsError:
+            if present:
+                properties.put(display, tablet.id, RECORD, _packed(present))
+            else:
+                properties.delete(display, tablet.id, RECORD)
+            raise
+        return True
 
 
 def free(display: Display, tablet: InputDevice) -> bool:
     """Give it back the values from before; False if xenabs has not tied it. Raises as `tie`."""
-    present = tie_of(display, tablet)
-    if present is None:
-        return False
-    _put(display, tablet, present.before)
-    properties.delete(display, tablet.id, RECORD)
-    return True
+    with grabbed(display):
+        present = tie_of(display, tablet)
+        if present is None:
+            return False
+        _put(display, tablet, present.before)
+        properties.delete(display, tablet.id, RECORD)
+        return True
 
 
 def _wanted(display: Display, tablet: InputDevice, region: Region) -> Values:
     if display.screen_count() > 1:
         raise XenabsError(
             f"the X server has {display.screen_count()} screens (:0.0, :0.1 ...) and tells nobody "
-            "where they lie to each other: tie the tablet in xorg.conf, as docs/mapping.md has it"
+            "where they lie to each other: tie the tablet in xorg.conf, by the option "
+            "TransformationMatrix, as docs/mapping.md has it"
         )
     if tablet.driver not in CALIBRATIONS:
         raise XenabsError(
@@ -123,10 +131,15 @@ def _different(display: Display, tablet: InputDevice, wanted: Values) -> Values:
 
 
 def _put(display: Display, tablet: InputDevice, values: Values) -> None:
+    """Set them; on a refusal put back what has been, and say so."""
+    present = _values(display, tablet, values)
     for name, value in values.items():
         try:
             properties.put(display, tablet.id, name, value)
         except (error.BadMatch, error.BadValue, error.BadAccess) as refusal:
+            for back, former in present.items():
+                with contextlib.suppress(error.XError):
+                    properties.put(display, tablet.id, back, former)
             raise XenabsError(
                 f"the driver of {tablet.label} does not take {name} ({type(refusal).__name__}): if "
                 f"it is disabled, enable it first, with xinput enable {tablet.id}"

@@ -10,6 +10,7 @@ from Xlib.ext import xinput
 from xenabs.errors import XenabsError
 from xenabs.x11 import acceleration, devices
 from xenabs.x11.devices import InputDevice
+from xenabs.x11.grab import grabbed
 from xenabs.x11.schemes import SCHEMES
 
 Choice = Callable[[list[InputDevice]], list[InputDevice]]
@@ -73,16 +74,18 @@ class _Keeper:
         """See to every chosen device."""
         for device in self._choice(devices.present(self._display)):
             try:
-                with acceleration.grabbed(self._display):
-                    self._see_to(device)
+                with grabbed(self._display):
+                    news = self._see_to(device)
             except error.XError:
                 continue  # it has gone meanwhile, which an event will tell
             except XenabsError as problem:
-                if self._said.get(device.id) != str(problem):
-                    self._tell(str(problem))
+                news = "" if self._said.get(device.id) == str(problem) else str(problem)
                 self._said[device.id] = str(problem)
+            if news:
+                self._tell(news)
 
-    def _see_to(self, device: InputDevice) -> None:
+    def _see_to(self, device: InputDevice) -> str:
+        """What there is to say of it, or nothing."""
         state = acceleration.read(self._display, device)
         if state.switched_off:
             self._let_go.discard(device.id)
@@ -90,10 +93,10 @@ class _Keeper:
         elif device.id in self._ours:
             self._ours.discard(device.id)
             self._let_go.add(device.id)
-            self._tell(f"{device.label}: somebody has switched it on, and it is left alone")
+            return f"{device.label}: somebody has switched it on, and it is left alone"
         if device.id in self._let_go or not state.accelerated:
-            return
-        if acceleration.switch_off(self._display, device):
-            self._ours.add(device.id)
-            self._said.pop(device.id, None)
-            self._tell(f"{device.label}: acceleration is off")
+            return ""
+        acceleration.switch_off(self._display, device)
+        self._ours.add(device.id)
+        self._said.pop(device.id, None)
+        return f"{device.label}: acceleration is off"

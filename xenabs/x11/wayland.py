@@ -46,10 +46,16 @@ ACCELERATION = Setting(
     },
 )
 
+_NOWHERE = "nowhere, it spreads the tablet over all outputs"
+"""Of those that tie graphics tablets and touch screens only, which libinput does not call this."""
+
 MAPPING = Setting(
     "the output that the tablet is tied to",
     {
         "sway": "swaymsg input 22611:65533:xenabs_tablet map_to_output OUTPUT",
         "weston": 'ENV{WL_OUTPUT}="OUTPUT" in a rule of udev for the tablet',
+        "wayfire": "output = OUTPUT in the section [input-device:xenabs tablet] of wayfire.ini",
+        "gnome": _NOWHERE,
+        "kde": _NOWHERE,
     },
 )
