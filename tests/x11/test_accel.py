@@ -127,14 +127,34 @@ def test_off_is_told_and_shown(fresh: Display) -> None:
     assert "off already" in done(fresh, "off", "--device", MOUSE)
 
 
-def test_the_first_record_is_the_one_that_counts(fresh: Display) -> None:
-    before = everything(fresh)
+@pytest.mark.parametrize("words", [("off", "on"), ("toggle", "toggle")])
+def test_what_another_program_has_set_since_is_kept(fresh: Display, words: tuple[str, str]) -> None:
     done(fresh, "off", "--all")
+    set_up(fresh, 6, 4, 1, 10, (3, 1, 4))
+    before = mouse_state(fresh)
+    assert before["accelerated"] is True
+    done(fresh, words[0], "--all")
+    assert mouse_state(fresh)["accelerated"] is False
+    done(fresh, words[1], "--all")
+    assert mouse_state(fresh) == {**before, "switched_off": False}
+    assert fresh.get_pointer_control().accel_num == 3
+
+
+def test_on_tells_that_it_takes_back_what_another_program_has_set(fresh: Display) -> None:
+    done(fresh, "off", "--device", MOUSE)
+    assert "another" not in done(fresh, "on", "--device", MOUSE)
+    done(fresh, "off", "--device", MOUSE)
     properties.put(fresh, number(fresh), PROFILE, Value.integers(6))
-    assert mouse_state(fresh)["accelerated"] is True
+    told = done(fresh, "on", "--device", MOUSE)
+    assert "on, as before (classic, speed 1), no longer" in told
+    assert "(linear, speed 1)" in told
+
+
+def test_the_core_pointer_control_alone_is_something_to_switch_on(fresh: Display) -> None:
+    properties.put(fresh, number(fresh), PROFILE, Value.integers(-1))
     done(fresh, "off", "--all")
-    done(fresh, "on", "--all")
-    assert everything(fresh) == before
+    assert "core pointer control: 2/1, threshold 4" in done(fresh, "on", "--all")
+    assert "no way back" in sentence(fresh, "on", "--all")
 
 
 def test_on_guesses_nothing(fresh: Display) -> None:

@@ -47,11 +47,12 @@ def read(display: Display, device: InputDevice) -> Acceleration:
     )
 
 
-def switch_off(display: Display, device: InputDevice) -> bool:
+def switch_off(display: Display, device: InputDevice, again: bool = False) -> bool:
     """Have it move one pixel for one count; False if it does so, or has no acceleration.
 
-    Values from before are kept, unless there are some already. Raises XenabsError if the driver
-    refuses, with all as it was, and Xlib's XError when the device has gone.
+    Values from before are kept; `again` is for what others undo: those of the first time stay then.
+    Raises XenabsError if the driver refuses, with all as it was, and Xlib's XError when the device
+    has gone.
     """
     with grabbed(display):
         found = _scheme(display, device)
@@ -60,14 +61,16 @@ def switch_off(display: Display, device: InputDevice) -> bool:
         scheme, before = found
         if not scheme.accelerates(before):
             return False
-        fresh = properties.get(display, device.id, RECORD) is None
-        if fresh:
+        record = properties.get(display, device.id, RECORD)
+        if record is None or not again:
             properties.put(display, device.id, RECORD, _packed(before))
         try:
             _put(display, device, scheme.off(before), before)
         except XenabsError:
-            if fresh:
+            if record is None:
                 properties.delete(display, device.id, RECORD)
+            else:
+                properties.put(display, device.id, RECORD, record)
             raise
         return True
 

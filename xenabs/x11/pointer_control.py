@@ -10,6 +10,7 @@ from Xlib import X, Xatom
 from Xlib.display import Display
 
 from xenabs.x11 import workarounds
+from xenabs.x11.grab import grabbed
 
 RECORD = "xenabs Pointer Control Before"
 """The property of the root window that keeps what it was before `switch_off`: as the server, it has
@@ -44,16 +45,16 @@ def read(display: Display) -> PointerControl:
 
 def switch_off(display: Display) -> bool:
     """Make it 1/1, threshold 0; False if it changes nothing as it is."""
-    now = read(display)
-    if not now.accelerated:
-        return False
-    if not now.switched_off:
+    with grabbed(display):
+        now = read(display)
+        if not now.accelerated:
+            return False
         values = (now.numerator, now.denominator, now.threshold)
         display.screen().root.change_property(
             display.get_atom(RECORD), Xatom.INTEGER, 32, values, X.PropModeReplace
         )
-    workarounds.change_pointer_control(display, 1, 1, 0)
-    return True
+        workarounds.change_pointer_control(display, 1, 1, 0)
+        return True
 
 
 def switch_on(display: Display) -> bool:
