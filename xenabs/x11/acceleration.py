@@ -149,7 +149,10 @@ def _packed(values: Values) -> Value:
 def _unpacked(record: Value, device: InputDevice) -> dict[str, Value]:
     try:
         entries: list[Any] = json.loads(bytes(record.items))
-        return {name: Value(kind, bits, tuple(items)) for name, kind, bits, items in entries}
+        values = {name: Value(kind, bits, tuple(items)) for name, kind, bits, items in entries}
+        if not all(isinstance(name, str) and value.sound for name, value in values.items()):
+            raise ValueError
+        return values
     except (ValueError, TypeError):
         raise XenabsError(
             f"{device.label} has a property {RECORD!r} that is not of xenabs: remove it, with "

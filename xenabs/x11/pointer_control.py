@@ -78,7 +78,9 @@ def toggle(display: Display) -> bool:
 
 def _before(display: Display) -> tuple[int, int, int] | None:
     reply = display.screen().root.get_property(display.get_atom(RECORD), Xatom.INTEGER, 0, 3)
-    if reply is None or len(reply.value) != 3:
+    values = () if reply is None else tuple(reply.value)
+    # Others are not of xenabs, nor such as the server takes.
+    if len(values) != 3 or not all(0 <= each < 1 << 15 for each in values) or not values[1]:
         return None
-    numerator, denominator, threshold = reply.value
+    numerator, denominator, threshold = values
     return numerator, denominator, threshold
