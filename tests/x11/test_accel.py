@@ -21,10 +21,19 @@ from accel_stage import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from x_servers import xvfb
+from Xlib import X, Xatom
 from Xlib.display import Display
 from Xlib.ext import randr
 
-from xenabs.x11 import acceleration, connection, properties, schemes, workarounds
+from xenabs.x11 import (
+    acceleration,
+    connection,
+    pointer_control,
+    properties,
+    schemes,
+    workarounds,
+)
+from xenabs.x11.mapping import IDENTITY, MATRIX
 from xenabs.x11.properties import Value
 from xenabs.x11.schemes import Scheme
 from xenabs.x11.wayland import ACCELERATION
@@ -50,6 +59,7 @@ def fresh(opened: Display) -> Display:
     """As a server starts: classic acceleration by 2."""
     if properties.get(opened, number(opened), acceleration.RECORD):
         properties.delete(opened, number(opened), acceleration.RECORD)
+    properties.put(opened, number(opened), MATRIX, IDENTITY)
     set_up(opened, 0, 1, 1, 10, (2, 1, 4))
     return opened
 
@@ -127,14 +137,34 @@ def test_off_is_told_and_shown(fresh: Display) -> None:
     assert "off already" in done(fresh, "off", "--device", MOUSE)
 
 
-def test_the_first_record_is_the_one_that_counts(fresh: Display) -> None:
-    before = everything(fresh)
+@pytest.mark.parametrize("words", [("off", "on"), ("toggle", "toggle")])
+def test_what_another_program_has_set_since_is_kept(fresh: Display, words: tuple[str, str]) -> None:
     done(fresh, "off", "--all")
+    set_up(fresh, 6, 4, 1, 10, (3, 1, 4))
+    before = mouse_state(fresh)
+    assert before["accelerated"] is True
+    done(fresh, words[0], "--all")
+    assert mouse_state(fresh)["accelerated"] is False
+    done(fresh, words[1], "--all")
+    assert mouse_state(fresh) == {**before, "switched_off": False}
+    assert fresh.get_pointer_control().accel_num == 3
+
+
+def test_on_tells_that_it_takes_back_what_another_program_has_set(fresh: Display) -> None:
+    done(fresh, "off", "--device", MOUSE)
+    assert "another" not in done(fresh, "on", "--device", MOUSE)
+    done(fresh, "off", "--device", MOUSE)
     properties.put(fresh, number(fresh), PROFILE, Value.integers(6))
-    assert mouse_state(fresh)["accelerated"] is True
+    told = done(fresh, "on", "--device", MOUSE)
+    assert "on, as before (classic, speed 1), no longer" in told
+    assert "(linear, speed 1)" in told
+
+
+def test_the_core_pointer_control_alone_is_something_to_switch_on(fresh: Display) -> None:
+    properties.put(fresh, number(fresh), PROFILE, Value.integers(-1))
     done(fresh, "off", "--all")
-    done(fresh, "on", "--all")
-    assert everything(fresh) == before
+    assert "core pointer control: 2/1, threshold 4" in done(fresh, "on", "--all")
+    assert "no way back" in sentence(fresh, "on", "--all")
 
 
 def test_on_guesses_nothing(fresh: Display) -> None:
@@ -171,8 +201,43 @@ def test_what_a_driver_refuses_is_told_and_taken_back(
     assert everything(fresh) == before
 
 
-def test_a_record_of_somebody_else_is_told(fresh: Display) -> None:
-    properties.put(fresh, number(fresh), acceleration.RECORD, Value.integers(1, 2))
+def test_a_matrix_counts_as_acceleration(fresh: Display) -> None:
+    done(fresh, "off", "--all")
+    properties.put(fresh, number(fresh), MATRIX, Value.floats(2, 0, 0, 0, 2, 0, 0, 0, 1))
+    before = everything(fresh)[0]
+    assert mouse_state(fresh)["accelerated"] is True
+    done(fresh, "off", "--all")
+    assert mouse_state(fresh)["accelerated"] is False
+    assert properties.get(fresh, number(fresh), MATRIX) == IDENTITY
+    done(fresh, "on", "--all")
+    assert {**everything(fresh)[0], (number(fresh), MOUSE, acceleration.RECORD): None} == {
+        **before,
+        (number(fresh), MOUSE, acceleration.RECORD): None,
+    }
+
+
+@pytest.mark.parametrize("values", [(1, 0, 0), (-5, 1, 0), (1, 1, 1 << 20)])
+def test_a_pointer_control_of_somebody_else_is_no_record(
+    fresh: Display, values: tuple[int, int, int]
+) -> None:
+    unsigned = [workarounds.unsigned(each) for each in values]
+    atom = fresh.get_atom(pointer_control.RECORD)
+    fresh.screen().root.change_property(atom, Xatom.INTEGER, 32, unsigned, X.PropModeReplace)
+    assert "still 2/1" in done(fresh, "on", "--all")
+    fresh.screen().root.delete_property(atom)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Value.integers(1, 2),
+        Value("STRING", 8, tuple(json.dumps([[PROFILE, "INTEGER", 32, ["a"]]]).encode())),
+        Value("STRING", 8, tuple(json.dumps([[PROFILE, "INTEGER", 7, [1]]]).encode())),
+        Value("STRING", 8, tuple(json.dumps([[1, "INTEGER", 8, [1]]]).encode())),
+    ],
+)
+def test_a_record_of_somebody_else_is_told(fresh: Display, record: Value) -> None:
+    properties.put(fresh, number(fresh), acceleration.RECORD, record)
     before = everything(fresh)
     assert "xinput delete-prop" in sentence(fresh, "on", "--device", MOUSE)
     assert everything(fresh) == before

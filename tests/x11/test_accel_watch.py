@@ -40,13 +40,16 @@ def becomes(display: Display, wanted: int) -> None:
 
 
 def test_what_a_program_undoes_is_done_again(display: Display) -> None:
-    with watching(display, "--all"):
+    with watching(display, "--all") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "core pointer control: 1/1, threshold 0\n"
         becomes(display, -1)
         for other in (0, 6):
             properties.put(display, number(display), PROFILE, Value.integers(other))
             becomes(display, -1)
     done(display, "on", "--all")
     assert profile(display) == 0
+    assert display.get_pointer_control().accel_num == 2
 
 
 def test_on_is_obeyed_and_off_again(display: Display) -> None:

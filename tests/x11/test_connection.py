@@ -2,14 +2,18 @@
 
 import os
 import secrets
+import signal
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from x_servers import xvfb
+from Xlib import error
 from Xlib.display import Display
 
+from xenabs.cli import cli
 from xenabs.errors import XenabsError
 from xenabs.x11 import connection
 from xenabs.x11.wayland import ACCELERATION
@@ -67,6 +71,8 @@ def test_no_server_and_no_display() -> None:
     assert "DISPLAY=:0" in sentence()
     assert "':zero'" in sentence(DISPLAY=":zero")
     assert "no X server answers at :4711" in sentence(DISPLAY=":4711")
+    assert "localhost:70000" in sentence(DISPLAY="localhost:70000")
+    assert ":99999999999999" in sentence(DISPLAY=":99999999999999")
 
 
 @pytest.mark.parametrize("variable", [{"WAYLAND_DISPLAY": "w"}, {"XDG_SESSION_TYPE": "wayland"}])
@@ -91,6 +97,21 @@ def test_a_server_that_ends_meanwhile_is_told() -> None:
     ):
         server.end()
         display.sync()
+
+
+@pytest.mark.parametrize("step", ["workarounds.apply", "is_xwayland"])
+def test_a_server_that_ends_while_it_is_opened_is_told(
+    display_name: str, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def cut(display: Display) -> None:
+        raise error.ConnectionClosedError("server")
+
+    monkeypatch.setattr(signal, "signal", lambda *arguments: None)
+    monkeypatch.setattr(f"xenabs.x11.connection.{step}", cut)
+    monkeypatch.setenv("DISPLAY", display_name)
+    for words in (("status", "--all"), ("off", "--all", "--watch")):
+        result = CliRunner().invoke(cli, ["accel", *words])
+        assert isinstance(result.exception, connection.ServerGone)
 
 
 def test_xvfb_is_not_xwayland(display_name: str) -> None:

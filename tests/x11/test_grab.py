@@ -1,5 +1,7 @@
 """A grab keeps others out until its end, and nobody waits for words inside one."""
 
+import os
+import signal
 import threading
 
 import pytest
@@ -24,6 +26,19 @@ def test_an_inner_grab_does_not_end_the_outer_one() -> None:
                 assert display.get_pointer_control().accel_num == 2
         other.sync()
         assert display.get_pointer_control().accel_num == 7
+
+
+def test_a_signal_waits_for_the_end(display: Display) -> None:
+    came: list[int] = []
+    former = signal.signal(signal.SIGTERM, lambda number, frame: came.append(number))
+    try:
+        with grabbed(display):
+            os.kill(os.getpid(), signal.SIGTERM)
+            display.sync()
+            assert came == []
+        assert came == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 class _Told(Exception):

@@ -9,8 +9,9 @@ from x_servers import xvfb
 from Xlib import X, error
 from Xlib.display import Display
 from Xlib.ext import xinput, xtest
+from Xlib.protocol import rq
 
-from xenabs.x11 import workarounds
+from xenabs.x11 import devices, workarounds
 
 MOUSE = "Xvfb mouse"
 PROFILE = "Device Accel Profile"
@@ -136,6 +137,39 @@ def test_an_integer_is_signed(mended: Display) -> None:
             mouse(mended), name, integer, X.PropModeReplace, (32, [-1])
         )
     workarounds.change_device_property(mended, mouse(mended), name, integer, 32, [before])
+
+
+def test_a_name_is_utf8() -> None:
+    with xvfb() as server:
+        display = Display(server.name)
+        add_master(display, "Mäuse ®\n\x9b")
+        names = {each.name for each in display.xinput_query_device(xinput.AllDevices).devices}
+        assert "MÃ¤use Â®\n\xc2\x9b pointer" in names, "upstream is mended"
+        (ours,) = [
+            each
+            for each in devices.present(display)
+            if "®" in each.name and each.kind == devices.RELATIVE
+        ]
+        assert ours.name == "Mäuse ®�� XTEST pointer"
+
+
+def add_master(display: Display, name: str) -> None:
+    """Add a master device with its XTEST devices: XInput 2's request 43."""
+    data = name.encode()
+    padded = data + bytes(-len(data) % 4)
+    change = struct.pack("=HHHBB", 1, 2 + len(padded) // 4, len(data), 1, 1) + padded
+    _XIChangeHierarchy(
+        display=display.display,
+        opcode=display.display.get_extension_major(xinput.extname),
+        changes=struct.pack("=B3x", 1) + change,
+    )
+    display.sync()
+
+
+class _XIChangeHierarchy(rq.Request):  # type: ignore[misc]
+    _request = rq.Struct(
+        rq.Card8("opcode"), rq.Opcode(43), rq.RequestLength(), rq.Binary("changes")
+    )
 
 
 def test_the_size_is_the_present_one() -> None:

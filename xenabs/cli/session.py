@@ -27,11 +27,20 @@ def x_server(setting: Setting) -> Iterator[Display]:
 
 @contextlib.contextmanager
 def watched(setting: Setting) -> Iterator[Display]:
-    """The same until SIGTERM or SIGINT, or until the X server ends: each is a good end."""
+    """The same until SIGTERM or SIGINT, or until the X server ends: each is a good end.
+
+    Raises ServerGone when it has ended before there was anything to do.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
-    with contextlib.suppress(connection.ServerGone), x_server(setting) as display:
-        yield display
+    begun = False
+    try:
+        with x_server(setting) as display:
+            begun = True
+            yield display
+    except connection.ServerGone:
+        if not begun:
+            raise
 
 
 def _end(number: int, frame: FrameType | None) -> None:

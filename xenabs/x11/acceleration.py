@@ -47,11 +47,12 @@ def read(display: Display, device: InputDevice) -> Acceleration:
     )
 
 
-def switch_off(display: Display, device: InputDevice) -> bool:
+def switch_off(display: Display, device: InputDevice, again: bool = False) -> bool:
     """Have it move one pixel for one count; False if it does so, or has no acceleration.
 
-    Values from before are kept, unless there are some already. Raises XenabsError if the driver
-    refuses, with all as it was, and Xlib's XError when the device has gone.
+    Values from before are kept; `again` is for what others undo: those of the first time stay then.
+    Raises XenabsError if the driver refuses, with all as it was, and Xlib's XError when the device
+    has gone.
     """
     with grabbed(display):
         found = _scheme(display, device)
@@ -60,14 +61,16 @@ def switch_off(display: Display, device: InputDevice) -> bool:
         scheme, before = found
         if not scheme.accelerates(before):
             return False
-        fresh = properties.get(display, device.id, RECORD) is None
-        if fresh:
+        record = properties.get(display, device.id, RECORD)
+        if record is None or not again:
             properties.put(display, device.id, RECORD, _packed(before))
         try:
             _put(display, device, scheme.off(before), before)
         except XenabsError:
-            if fresh:
+            if record is None:
                 properties.delete(display, device.id, RECORD)
+            else:
+                properties.put(display, device.id, RECORD, record)
             raise
         return True
 
@@ -146,7 +149,10 @@ def _packed(values: Values) -> Value:
 def _unpacked(record: Value, device: InputDevice) -> dict[str, Value]:
     try:
         entries: list[Any] = json.loads(bytes(record.items))
-        return {name: Value(kind, bits, tuple(items)) for name, kind, bits, items in entries}
+        values = {name: Value(kind, bits, tuple(items)) for name, kind, bits, items in entries}
+        if not all(isinstance(name, str) and value.sound for name, value in values.items()):
+            raise ValueError
+        return values
     except (ValueError, TypeError):
         raise XenabsError(
             f"{device.label} has a property {RECORD!r} that is not of xenabs: remove it, with "

@@ -34,7 +34,7 @@ def open_display(setting: wayland.Setting, environment: Mapping[str, str] = os.e
     try:
         with workarounds.quiet():
             display = Display(name)
-    except error.DisplayNameError:
+    except (error.DisplayNameError, OverflowError):  # the latter for numbers beyond any port
         raise XenabsError(
             f"DISPLAY is {name!r}, which names no X server: it should be like :0"
         ) from None
@@ -81,13 +81,13 @@ def connected(
     setting: wayland.Setting, environment: Mapping[str, str] = os.environ
 ) -> Iterator[Display]:
     """`open_display` for a while. Raises ServerGone, too, when the server goes away meanwhile."""
-    display = open_display(setting, environment)
     try:
+        display = open_display(setting, environment)
         yield display
         display.close()
     except error.ConnectionClosedError:
         raise ServerGone(
-            f"the X server {display.get_display_name()} has ended, or has closed the connection: "
+            f"the X server {environment.get('DISPLAY')} has ended, or has closed the connection: "
             "repeat it when it runs again"
         ) from None
 

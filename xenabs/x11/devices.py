@@ -9,6 +9,7 @@ from Xlib.ext import xinput
 
 from xenabs.errors import XenabsError
 from xenabs.x11 import properties
+from xenabs.x11.workarounds import text
 
 RELATIVE, ABSOLUTE, KEYBOARD = "relative", "absolute", "keyboard"
 
@@ -65,7 +66,7 @@ def present(display: Display) -> list[InputDevice]:
             driver = _driver(properties.names(display, info.deviceid))
         except error.XError:
             continue  # it has gone meanwhile
-        found.append(InputDevice(int(info.deviceid), info.name, _kind(info.classes), driver))
+        found.append(InputDevice(int(info.deviceid), text(info.name), _kind(info.classes), driver))
     return sorted(found, key=lambda each: each.id)
 
 

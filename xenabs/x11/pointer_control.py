@@ -10,6 +10,7 @@ from Xlib import X, Xatom
 from Xlib.display import Display
 
 from xenabs.x11 import workarounds
+from xenabs.x11.grab import grabbed
 
 RECORD = "xenabs Pointer Control Before"
 """The property of the root window that keeps what it was before `switch_off`: as the server, it has
@@ -44,16 +45,16 @@ def read(display: Display) -> PointerControl:
 
 def switch_off(display: Display) -> bool:
     """Make it 1/1, threshold 0; False if it changes nothing as it is."""
-    now = read(display)
-    if not now.accelerated:
-        return False
-    if not now.switched_off:
+    with grabbed(display):
+        now = read(display)
+        if not now.accelerated:
+            return False
         values = (now.numerator, now.denominator, now.threshold)
         display.screen().root.change_property(
             display.get_atom(RECORD), Xatom.INTEGER, 32, values, X.PropModeReplace
         )
-    workarounds.change_pointer_control(display, 1, 1, 0)
-    return True
+        workarounds.change_pointer_control(display, 1, 1, 0)
+        return True
 
 
 def switch_on(display: Display) -> bool:
@@ -77,7 +78,9 @@ def toggle(display: Display) -> bool:
 
 def _before(display: Display) -> tuple[int, int, int] | None:
     reply = display.screen().root.get_property(display.get_atom(RECORD), Xatom.INTEGER, 0, 3)
-    if reply is None or len(reply.value) != 3:
+    values = () if reply is None else tuple(reply.value)
+    # Others are not of xenabs, nor such as the server takes.
+    if len(values) != 3 or not all(0 <= each < 1 << 15 for each in values) or not values[1]:
         return None
-    numerator, denominator, threshold = reply.value
+    numerator, denominator, threshold = values
     return numerator, denominator, threshold

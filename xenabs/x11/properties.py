@@ -24,6 +24,15 @@ class Value:
     bits: int
     items: tuple[int, ...]
 
+    @property
+    def sound(self) -> bool:
+        """Whether it is of the types and within the ranges above: one may be read from anywhere."""
+        return (
+            isinstance(self.type, str)
+            and self.bits in (8, 16, 32)
+            and all(isinstance(each, int) and 0 <= each < 1 << self.bits for each in self.items)
+        )
+
     @classmethod
     def integers(cls, *numbers: int, bits: int = 32) -> "Value":
         """Signed numbers, as the type INTEGER has them."""

@@ -2,12 +2,14 @@
 
 libinput does it in its driver, flat and with the speed 0 it passes motion on as it is (libinput's
 documentation, "Pointer acceleration"). For all other drivers the server does it itself, from the
-properties "Device Accel ..." (X.Org's PointerAcceleration document).
+properties "Device Accel ..." (X.Org's PointerAcceleration document). Besides, whatever the
+driver, the server multiplies relative motion by the device's matrix (its dix/getevents.c).
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from xenabs.x11.mapping import IDENTITY, MATRIX
 from xenabs.x11.properties import Value
 
 Values = Mapping[str, Value]
@@ -61,6 +63,8 @@ def _libinput_off(values: Values) -> dict[str, Value]:
         off[LIBINPUT_PROFILE] = Value.integers(*flat, bits=8)
     if LIBINPUT_SPEED in values:
         off[LIBINPUT_SPEED] = Value.floats(0)
+    if MATRIX in values:
+        off[MATRIX] = IDENTITY
     return off
 
 
@@ -88,6 +92,7 @@ def _server_off(values: Values) -> dict[str, Value]:
         SERVER_PROFILE: Value.integers(-1),
         SERVER_DECELERATION: Value.floats(1),
         SERVER_ADAPTIVE: Value.floats(1),
+        MATRIX: IDENTITY,
     }
     return {name: value for name, value in off.items() if name in values}
 
@@ -104,10 +109,10 @@ def _server_speed(values: Values) -> float | None:
 
 
 LIBINPUT = Scheme(
-    (LIBINPUT_SPEED, LIBINPUT_PROFILE), _libinput_off, _libinput_profile, _libinput_speed
+    (LIBINPUT_SPEED, LIBINPUT_PROFILE, MATRIX), _libinput_off, _libinput_profile, _libinput_speed
 )
 SERVER = Scheme(
-    (SERVER_PROFILE, SERVER_DECELERATION, SERVER_ADAPTIVE),
+    (SERVER_PROFILE, SERVER_DECELERATION, SERVER_ADAPTIVE, MATRIX),
     _server_off,
     _server_profile,
     _server_speed,

@@ -96,7 +96,7 @@ class _Keeper:
             return f"{device.label}: somebody has switched it on, and it is left alone"
         if device.id in self._let_go or not state.accelerated:
             return ""
-        acceleration.switch_off(self._display, device)
+        acceleration.switch_off(self._display, device, again=True)
         self._ours.add(device.id)
         self._said.pop(device.id, None)
         return f"{device.label}: acceleration is off"

@@ -7,6 +7,7 @@ any more. Numbers are those of the patches for python-xlib in contrib/python-xli
 import contextlib
 import io
 from collections.abc import Iterable, Iterator
+from unicodedata import category
 
 from Xlib import X, error
 from Xlib.display import Display
@@ -176,6 +177,20 @@ def unsigned(value: int, bits: int = 32) -> int:
     (4294967295, 7)
     """
     return value & ((1 << bits) - 1)
+
+
+def text(name: str) -> str:
+    """A name that X gives as bytes, which are UTF-8: python-xlib takes each for a character.
+
+    Control characters, which would be orders to a terminal, are replaced.
+
+    >>> text("MÃ¤use"), text("a\\x9b1m")
+    ('Mäuse', 'a�1m')
+    """
+    decoded = name.encode("latin1").decode(errors="replace")
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if category(each) == "Cc" else each for each in decoded
+    )
 
 
 def screen_size(display: Display) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import click
 from Xlib import error
 from Xlib.display import Display
 
-from xenabs.cli.accel import persistent, watching
+from xenabs.cli.accel import control, persistent, watching
 from xenabs.cli.accel.choice import Choice, choice_options
 from xenabs.cli.session import x_server
 from xenabs.errors import XenabsError
@@ -32,7 +32,7 @@ def off(choice: Choice, keep: bool, lasting: bool) -> None:
     """Turn acceleration off: a count of the mouse is a pixel.
 
     The X server keeps the former values with the device, for `on`. --all includes the core pointer
-    control (xset m), which is one for all pointers.
+    control (xset m), which is one for all pointers, and which --watch turns off once.
     """
     if keep and lasting:
         raise click.UsageError("--watch and --persistent exclude each other.")
@@ -51,9 +51,9 @@ def off(choice: Choice, keep: bool, lasting: bool) -> None:
 def on(choice: Choice, lasting: bool) -> None:
     """Turn acceleration on again, to the very values from before `off`.
 
-    Nothing is guessed: what `off` has not changed is left as it is. --persistent takes back what
-    `off --persistent` did; where that is nothing, and a package turns acceleration off, it gives
-    Xen's pointers the drivers' defaults.
+    Nothing is guessed: what `off` has not changed is left as it is. What another program has set
+    since `off` is lost. --persistent takes back what `off --persistent` did; where that is nothing,
+    and a package turns acceleration off, it gives Xen's pointers the drivers' defaults.
     """
     if lasting:
         persistent.switch_on(choice)
@@ -93,6 +93,7 @@ def _each(
 ) -> list[bool | None]:
     """Change each device that is meant, and tell; whether each is accelerated then.
 
+    The core pointer control is the last, if it is meant: True if it was changed, else None.
     Raises XenabsError in the end if the driver of one has refused.
     """
     states, problems = [], []
@@ -103,7 +104,9 @@ def _each(
             except XenabsError as problem:
                 problems.append(str(problem))
         if choice.everything:
-            _tell_control(display, how_core(display))
+            changed = how_core(display)
+            control.tell(display, changed)
+            states.append(changed or None)
     if problems:
         raise XenabsError("; ".join(problems))
     return states
@@ -114,29 +117,29 @@ def _switch(
 ) -> bool | None:
     """Change a device and tell what that did; whether it is accelerated, None if that is moot."""
     try:
+        before = acceleration.read(display, device)
         changed = how(display, device)
         state = acceleration.read(display, device)
     except error.XError:
         click.echo(f"{device.label}: has just gone")
         return None
-    click.echo(f"{device.label}: {_words(device, changed, state)}")
+    click.echo(f"{device.label}: {_words(device, before, changed, state)}")
     return state.accelerated
 
 
-def _words(device: InputDevice, changed: bool, state: Acceleration) -> str:
+def _words(device: InputDevice, before: Acceleration, changed: bool, state: Acceleration) -> str:
     if state.accelerated is None:
         return f"not applicable, a device of the kind {device.kind} has no acceleration"
     if state.accelerated:
-        how = f"{state.profile}, speed {state.speed:.4g}" if state.speed is not None else ""
-        return f"on, {'as before' if changed else 'not switched off by xenabs'} ({how})"
+        if not changed:
+            return f"on, not switched off by xenabs ({_how(state)})"
+        was, now = _how(before), _how(state)
+        another = f", no longer as another program has set it since ({was})"
+        return f"on, as before ({now})" + (another if before.accelerated and was != now else "")
     if changed:
         return "off"
     return f"off already, {'' if state.switched_off else 'not '}by xenabs"
 
 
-def _tell_control(display: Display, changed: bool) -> None:
-    state = pointer_control.read(display)
-    click.echo(
-        f"core pointer control: {'' if changed else 'still '}{state.numerator}/{state.denominator},"
-        f" threshold {state.threshold}"
-    )
+def _how(state: Acceleration) -> str:
+    return f"{state.profile}, speed {state.speed:.4g}" if state.speed is not None else ""
