@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from xenabs.x11 import pointer_control, properties
 from xenabs.x11.pointer_control import PointerControl
 from xenabs.x11.properties import Value
 
+PATIENCE = 30
+"""Seconds."""
 MOUSE = "Xvfb mouse"
 KEYBOARD = "Xvfb keyboard"
 PROFILE = "Device Accel Profile"
@@ -68,7 +71,7 @@ def number(display: Display, name: str = MOUSE) -> int:
 
 @contextmanager
 def watching(display: Display, *words: str) -> Iterator["subprocess.Popen[str]"]:
-    """`xenabs accel off --watch` as a process, once it watches."""
+    """`xenabs accel off --watch` as a process, once it watches, for at most PATIENCE."""
     process = subprocess.Popen(
         [Path(sys.executable).with_name("xenabs"), "accel", "off", "--watch", *words],
         env={**os.environ, "DISPLAY": display.get_display_name()},
@@ -76,10 +79,13 @@ def watching(display: Display, *words: str) -> Iterator["subprocess.Popen[str]"]
         stderr=subprocess.PIPE,
         text=True,
     )
+    end = threading.Timer(PATIENCE, process.kill)
+    end.start()
     try:
         assert process.stdout is not None
         assert "watching" in process.stdout.readline()
         yield process
     finally:
+        end.cancel()
         process.kill()
         process.communicate()

@@ -1,15 +1,19 @@
 """`xenabs accel off --watch` keeps acceleration off, obeys `on`, and ends well."""
 
+import select
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
-from accel_stage import KEYBOARD, MOUSE, PROFILE, done, number, watching
+from accel_stage import KEYBOARD, MOUSE, PATIENCE, PROFILE, done, number, watching
 from x_servers import Server, xvfb
 from Xlib.display import Display
 from Xlib.ext import xinput
 
-from xenabs.x11 import connection, properties
+from xenabs.cli.accel.choice import Choice
+from xenabs.x11 import acceleration, connection, devices, properties, watch
+from xenabs.x11.devices import InputDevice
 from xenabs.x11.properties import Value
 from xenabs.x11.wayland import ACCELERATION
 
@@ -35,8 +39,13 @@ def profile(display: Display) -> int:
 
 
 def becomes(display: Display, wanted: int) -> None:
+    deadline = time.monotonic() + PATIENCE
     while profile(display) != wanted:
-        display.next_event()
+        left = max(deadline - time.monotonic(), 0)
+        ready = display.pending_events() or select.select([display], [], [], left)[0]
+        assert ready, f"the profile stays {profile(display)}"
+        while display.pending_events():
+            display.next_event()
 
 
 def test_what_a_program_undoes_is_done_again(display: Display) -> None:
@@ -65,13 +74,60 @@ def test_on_is_obeyed_and_off_again(display: Display) -> None:
         becomes(display, -1)
 
 
-def test_what_is_not_chosen_is_left_alone(display: Display) -> None:
-    for words in ((), ("--device", KEYBOARD), ("--device", "comes later")):
-        with watching(display, *words) as process:
-            properties.put(display, number(display), PROFILE, Value.integers(6))
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
-        assert profile(display) == 6
+class _Enough(Exception):
+    pass
+
+
+def watch_here(server: Server, choice: watch.Choice, tell: Callable[[str], None]) -> None:
+    """In this process, until one of them has seen enough; each look begins with the choice."""
+    with (
+        connection.connected(ACCELERATION, {"DISPLAY": server.name}) as watched,
+        pytest.raises(_Enough),
+    ):
+        watch.keep_off(watched, choice, tell)
+
+
+@pytest.mark.parametrize("wanted", [(), (KEYBOARD,), ("comes later",)])
+def test_what_is_not_chosen_is_left_alone(
+    server: Server, display: Display, wanted: tuple[str, ...]
+) -> None:
+    profiles = [6, 2, 6]
+    told: list[str] = []
+
+    def choice(present: list[InputDevice]) -> list[InputDevice]:
+        if not profiles:
+            raise _Enough
+        properties.put(display, number(display), PROFILE, Value.integers(profiles.pop()))
+        return Choice(wanted, False).of_now(present)
+
+    watch_here(server, choice, told.append)
+    assert profile(display) == 6
+    assert told == []
+
+
+def test_what_was_switched_on_stays_on_whatever_is_set(server: Server, display: Display) -> None:
+    (mouse,) = devices.choose(devices.present(display), everything=True)
+    told: list[str] = []
+    seen: list[int] = []
+
+    def tell(news: str) -> None:
+        told.append(news)
+        assert len(told) <= 2
+        if "left alone" in news:
+            properties.put(display, mouse.id, PROFILE, Value.integers(6))
+        else:
+            acceleration.switch_on(display, mouse)
+
+    def choice(present: list[InputDevice]) -> list[InputDevice]:
+        if len(told) == 2:
+            seen.append(profile(display))
+            if len(seen) == 2:
+                raise _Enough
+            properties.put(display, mouse.id, PROFILE, Value.integers(2))
+        return [mouse]
+
+    watch_here(server, choice, tell)
+    assert seen == [6, 2]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
