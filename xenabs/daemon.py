@@ -61,6 +61,10 @@ class Signals:
         """Readable once a signal has come."""
         return self._read
 
+    def silence(self) -> None:
+        """Stop the clock: at its end Python gives the signals back, and this one would kill it."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
     def heard(self) -> None:
         """Forget the signals that have come."""
         with contextlib.suppress(BlockingIOError):
@@ -140,6 +144,7 @@ def run(device: Device, wanted: str) -> bool:
             rundir.remove_state(device.name)
             devices.close()
             guardian.dismiss()
+        signals.silence()
     return signals.hand_over
 
 
