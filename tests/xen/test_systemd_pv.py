@@ -112,8 +112,9 @@ def test_a_drag_goes_on_when_the_daemon_ends(
 
 
 def test_a_drag_goes_on_when_the_daemon_hangs(guest: Guest, window: Pointer, vnc: Rfb) -> None:
-    drop_in = "/run/systemd/system/xenabs@.service.d/sooner.conf"
-    guest.run(["install", "-D", "/dev/stdin", drop_in], stdin="[Service]\nWatchdogSec=6\n")
+    drop_ins = "/run/systemd/system/xenabs@.service.d"
+    words = ["install", "-D", "/dev/stdin", f"{drop_ins}/sooner.conf"]
+    guest.run(words, stdin="[Service]\nWatchdogSec=6\n")
     guest.run(["systemctl", "daemon-reload"])
     guest.run(["systemctl", "restart", UNIT])
     pid = shown(guest, "MainPID")
@@ -124,7 +125,7 @@ def test_a_drag_goes_on_when_the_daemon_hangs(guest: Guest, window: Pointer, vnc
     vnc.pointer(700, 510, 0)
     until_another_is_ready(guest, pid)
     assert clicks(window, 1) == [(1, False, (700, 510))]
-    guest.run(["rm", drop_in])
+    guest.run(["rm", "-r", drop_ins])
     guest.run(["systemctl", "daemon-reload"])
     guest.run(["systemctl", "restart", UNIT])  # the watchdog is that of the start
     said = guest.run(["journalctl", "-q", "-o", "cat", "-u", UNIT]).stdout
