@@ -357,13 +357,14 @@ class Model:
             here = self._here(steps)
             if (place[0] // 2, place[1] // 2) == (here[0] // 2, here[1] // 2):
                 place = None
-        step = _Step("tablet", place, tuple(self.pending.items()), _clamped(-rel_z, -127, 127))
+        step = _Step("tablet", place, tuple(self.pending.items()))
         self.pending.clear()
-        if step == _Step("tablet"):
-            return
         if step.only_moves and steps and steps[-1].only_moves:
             steps.pop()
-        steps.append(step)
+        if step != _Step("tablet"):
+            steps.append(step)
+        if rel_z:
+            steps.append(_Step("tablet", rolled=_clamped(-rel_z, -127, 127)))
 
     def _here(self, steps: list[_Step]) -> tuple[int, int]:
         """What the axes hold after these steps."""

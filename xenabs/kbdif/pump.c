@@ -25,7 +25,7 @@ enum {
     AXIS_LAST = AXIS_MAX - 1,
     /* What a HID wheel can say in one report (a signed byte). */
     WHEEL_MAX = 127,
-    FRAME_EVENTS = 3 + 8 + 1,
+    FRAME_EVENTS = 2 + 8 + 1,
     /* A backend that fires the channel without bringing anything is heard once a millisecond after
      * so many times in a row. A few are normal: an entry is often drained before its own event. */
     /* The grace for a backend that puts the position first: long enough to see it change its ways,
@@ -181,11 +181,11 @@ struct place {
     int32_t x, y;
 };
 
-/* A frame of the tablet: the position first, then the buttons that waited for it, then the wheel. */
-static int pointer_frame(struct pump *p, struct batch *b, struct place to, int32_t wheel)
+/* A frame of the tablet: the position first, then the buttons that waited for it. */
+static int pointer_frame(struct pump *p, struct batch *b, struct place to)
 {
     bool moves = to.known && !(b->placed && same_place(to.x, p->x) && same_place(to.y, p->y));
-    bool motion_only = !p->pending_count && !wheel;
+    bool motion_only = !p->pending_count;
     int rc;
 
     if (motion_only && !moves) {
@@ -222,8 +222,22 @@ static int pointer_frame(struct pump *p, struct batch *b, struct place to, int32
         batch_event(b, EV_KEY, p->pending[i].code, p->pending[i].pressed);
     p->pending_count = 0;
     p->grace_ends = 0;
-    if (wheel)
-        batch_event(b, EV_REL, REL_WHEEL, wheel);
+    batch_event(b, EV_SYN, SYN_REPORT, 0);
+    return 0;
+}
+
+/* Of its own: of a frame with both, xf86-input-evdev turns the wheel before it moves the pointer. */
+static int wheel_frame(struct pump *p, struct batch *b, int32_t steps)
+{
+    int rc;
+
+    if (!steps)
+        return 0;
+    rc = batch_frame(p, b, p->tablet_fd);
+    if (rc)
+        return rc;
+    b->motion_at = -1;
+    batch_event(b, EV_REL, REL_WHEEL, steps);
     batch_event(b, EV_SYN, SYN_REPORT, 0);
     return 0;
 }
@@ -234,7 +248,7 @@ static int pending_frame(struct pump *p, struct batch *b)
     if (!p->pending_count)
         return 0;
     p->counters.alone++;
-    return pointer_frame(p, b, (struct place){.known = false}, 0);
+    return pointer_frame(p, b, (struct place){.known = false});
 }
 
 static int key_frame(struct pump *p, struct batch *b, int fd, uint16_t code, int32_t value)
@@ -268,6 +282,7 @@ static bool outside(struct pump *p, int32_t x, int32_t y)
 static int position_entry(struct pump *p, struct batch *b, int32_t x, int32_t y, int32_t rel_z)
 {
     struct place to = {.known = true};
+    int rc;
 
     p->counters.positions++;
     if (p->raw) {
@@ -282,7 +297,8 @@ static int position_entry(struct pump *p, struct batch *b, int32_t x, int32_t y,
     }
     if (to.known && outside(p, x, y))
         p->counters.clamped++;
-    return pointer_frame(p, b, to, wheel_of(p, rel_z));
+    rc = pointer_frame(p, b, to);
+    return rc ? rc : wheel_frame(p, b, wheel_of(p, rel_z));
 }
 
 static int32_t moved(int32_t axis, int32_t by, uint32_t size)
@@ -296,6 +312,7 @@ static int32_t moved(int32_t axis, int32_t by, uint32_t size)
 static int motion_entry(struct pump *p, struct batch *b, int32_t dx, int32_t dy, int32_t rel_z)
 {
     struct place to = {.known = (dx || dy) && p->width && p->height};
+    int rc;
 
     p->counters.motions++;
     if (to.known) {
@@ -304,7 +321,8 @@ static int motion_entry(struct pump *p, struct batch *b, int32_t dx, int32_t dy,
     } else if (dx || dy) {
         p->counters.ignored++;
     }
-    return pointer_frame(p, b, to, wheel_of(p, rel_z));
+    rc = pointer_frame(p, b, to);
+    return rc ? rc : wheel_frame(p, b, wheel_of(p, rel_z));
 }
 
 static int button_entry(struct pump *p, struct batch *b, uint16_t code, bool pressed)
