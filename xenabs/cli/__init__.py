@@ -1,23 +1,39 @@
 """The command line: one file for each command, with arguments, one call, and words for people."""
 
 import os
+import pkgutil
 import sys
 import traceback
 
 import click
 
 from xenabs import __version__
-from xenabs.cli.accel import accel
-from xenabs.cli.install import install
-from xenabs.cli.map import map_
-from xenabs.cli.release import release
-from xenabs.cli.run import run
-from xenabs.cli.status import status
-from xenabs.cli.uninstall import uninstall
 from xenabs.errors import XenabsError
 
+COMMANDS = {
+    "run": "xenabs.cli.run:run",
+    "status": "xenabs.cli.status:status",
+    "release": "xenabs.cli.release:release",
+    "accel": "xenabs.cli.accel:accel",
+    "map": "xenabs.cli.map:map_",
+    "install": "xenabs.cli.install:install",
+    "uninstall": "xenabs.cli.uninstall:uninstall",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class _OnDemand(click.Group):
+    """Imports a command when it is asked for: the daemon has no use for what the others need."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
+            self.add_command(pkgutil.resolve_name(COMMANDS[cmd_name]))
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_OnDemand, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
     """Put the pointer of a Xen guest on the pixel the VNC client named.
@@ -25,15 +41,6 @@ def cli() -> None:
     xenabs reads the absolute pointer and the keyboard that the host sends over Xen's vkbd device
     and gives them to the guest as a virtual tablet and keyboard.
     """
-
-
-cli.add_command(run)
-cli.add_command(status)
-cli.add_command(release)
-cli.add_command(accel)
-cli.add_command(map_)
-cli.add_command(install)
-cli.add_command(uninstall)
 
 
 def main() -> None:
