@@ -13,8 +13,16 @@ from testbed.outer import LineReader
 
 #: what systemd calls the daemon of the only vkbd
 UNIT = "xenabs@vkbd-0.service"
-#: seconds for a handshake, and for an end
-PATIENCE = 60
+#: seconds for a handshake, and for an end: it hangs, if these are not enough on the busiest host
+PATIENCE = 180
+#: xenabs' processes: where in the kernel each waits, what was said
+HANGING = """
+for pid in $(pgrep -f xenabs); do
+    echo "$pid $(tr '\\0' ' ' </proc/$pid/cmdline): $(cat /proc/$pid/wchan)"
+done
+head -n 99 /run/xenabs/*.lock /run/xenabs.log
+dmesg | tail
+"""
 
 
 class Service:
@@ -40,7 +48,13 @@ class Service:
             except TimeoutError:
                 line = None
             if line is None:
-                raise BedError(f"xenabs does not say {words!r}.", {"its words": "\n".join(said)})
+                raise BedError(
+                    f"xenabs does not say {words!r} (exit status: {self._process.poll()}).",
+                    {
+                        "its words": "\n".join(said),
+                        "the guest": self._guest.run(["sh", "-c", HANGING], check=False).stdout,
+                    },
+                )
             said.append(line)
             if words in line:
                 return

@@ -48,7 +48,7 @@ def misplaced(pointer: Pointer, points: Iterable[Pixel]) -> dict[Pixel, Pixel]:
 
 def clicks(pointer: Pointer, count: int) -> list[tuple[int, bool, Pixel]]:
     """The next `count` button events of the probe's window: button, whether down, pixel."""
-    events = pointer.events(count, timeout=20)
+    events = pointer.events(count, timeout=60)
     return [(e["button"], e["down"], (e["x"], e["y"])) for e in events if e["event"] == "button"]
 
 

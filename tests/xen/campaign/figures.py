@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 from tabulate import tabulate
@@ -27,8 +28,8 @@ class Figures:
     wrong: int = 0
     clicks: int = 0
     keys: int = 0
-    resumed: list[float] = field(default_factory=list)
-    """Seconds from `xl restore`, or a new device model, to the first exact pointer."""
+    waits: dict[str, list[float]] = field(default_factory=dict)
+    """Seconds from an event ("a restore") to the first exact pointer."""
     memory: dict[str, list[int]] = field(default_factory=dict)
     """KiB by kind of process: least and most."""
     _counters: dict[int, dict[str, int]] = field(default_factory=dict)
@@ -64,13 +65,16 @@ class Figures:
             ("key events checked", self.keys),
             ("positions checked", self.positions),
             ("positions wrong", self.wrong),
-            ("worst time from resume to first exact pointer", self._worst()),
+            *(
+                (
+                    f"from {event} to the first exact pointer",
+                    f"median {median(waits):.1f} s, worst {max(waits):.1f} s",
+                )
+                for event, waits in sorted(self.waits.items())
+            ),
             *(
                 (f"memory of the {kind} (KiB)", f"{a} to {b}")
                 for kind, (a, b) in self.memory.items()
             ),
         ]
         return tabulate(rows, disable_numparse=True, colalign=("left", "right"))
-
-    def _worst(self) -> str:
-        return f"{max(self.resumed):.1f} s" if self.resumed else "none"

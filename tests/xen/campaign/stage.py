@@ -25,8 +25,8 @@ MEMORY = 256
 POINTS = 3
 """Looked at after each step."""
 
-RESUMED = 120
-"""Seconds after which a guest that was resumed must have its pointer."""
+FOLLOWED = 120
+"""Seconds after which the pointer must have found to a new VNC server."""
 
 
 class Stage:
@@ -88,8 +88,8 @@ class Stage:
         self.figures.wrong += len(wrong)
         expect("misplaced points", wrong, {})
 
-    def resumed(self, chance: random.Random) -> None:
-        """The guest's screen has a new server: how long until the pointer is exact."""
+    def follow(self, chance: random.Random, event: str) -> None:
+        """After an event the guest has a new VNC server: how long until the pointer is exact."""
         began = time.monotonic()
         self.vnc.close()
         self.vnc = self.bed.vnc()
@@ -100,9 +100,9 @@ class Stage:
             place = chance.randrange(width), chance.randrange(height)
         assert place is not None
         while not self.pointer.reaches(*place, 0.1):
-            if time.monotonic() > began + RESUMED:
-                raise Wrong(f"{RESUMED} s after the guest went on its pointer does not move")
-        self.figures.resumed.append(time.monotonic() - began)
+            if time.monotonic() > began + FOLLOWED:
+                raise Wrong(f"{FOLLOWED} s after the guest went on its pointer does not move")
+        self.figures.waits.setdefault(event, []).append(time.monotonic() - began)
 
     def look(self, chance: random.Random) -> None:
         """Whatever was done, the guest is as it was."""

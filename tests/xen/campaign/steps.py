@@ -210,7 +210,7 @@ def backend_killed(stage: Stage, chance: random.Random) -> None:
         backend.kill(stage.guest)
     backend.start(stage.guest)
     stage.figures.backends += 1
-    stage.resumed(chance)
+    stage.follow(chance, "a new device model")
 
 
 def restored(stage: Stage, chance: random.Random) -> None:
@@ -218,7 +218,7 @@ def restored(stage: Stage, chance: random.Random) -> None:
     with stage.stirring(chance, LEFT):
         stage.guest.save_and_restore()
     stage.figures.restores += 1
-    stage.resumed(chance)
+    stage.follow(chance, "a restore")
     stage.inside = Processes(stage.guest)
 
 
