@@ -105,12 +105,13 @@ class Devices:
 
 
 def run(device: Device, wanted: str) -> bool:
-    """Be the device's frontend until SIGTERM or SIGINT, then close gracefully.
+    """Be the device's frontend until SIGTERM, SIGINT or its detachment, then close gracefully.
 
     `wanted` is a source's name, or "auto" (see `xenabs.sources.choice`).
     A process that follows one that crashed goes on with what that one shared; one that is told to
-    hand over (SIGHUP) leaves it to the next, too, and True is returned. Raises XenabsError if the
-    device cannot be had, or its backend does not let go at the end.
+    hand over (SIGHUP) leaves it to the next, too. Returns whether another process is to be started:
+    after that, and when the device was detached, for it may be there again by now. Raises
+    XenabsError if the device cannot be had, or its backend does not let go at the end.
     """
     manager = ServiceManager()
     signals = Signals(manager)
@@ -145,7 +146,7 @@ def run(device: Device, wanted: str) -> bool:
             devices.close()
             guardian.dismiss()
         signals.silence()
-    return signals.hand_over
+    return not signals.stop
 
 
 def release(device: Device) -> None:

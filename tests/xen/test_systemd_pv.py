@@ -216,6 +216,11 @@ def test_a_device_that_is_detached_and_attached_is_served_again(bed: Bed, guest:
     until(guest, f"! systemctl is-active -q {UNIT}")
     backend.attach(guest)
     until(guest, f"systemctl is-active -q {UNIT}")
+    # The next one comes while the daemon still ends for the last one.
+    pid = shown(guest, "MainPID")
+    backend.detach(guest)
+    backend.attach(guest)
+    until_another_is_ready(guest, pid)
     with bed.vnc() as vnc, Pointer(guest, vnc) as pointer:
         assert misplaced(pointer, POINTS) == {}
     assert kernel_harm(guest) == []

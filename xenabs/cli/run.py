@@ -26,8 +26,9 @@ def run(device: str | None, source: str, verbose: bool) -> None:
 
     Without DEVICE it is the only vkbd there is. SIGTERM and SIGINT close the connection; the device
     stays without a driver then, until xenabs runs again or `xenabs release` gives it back.
-    SIGHUP ends it without closing, with exit code 75: the next one, started within 30 seconds, goes
-    on.
+    Exit code 75 asks for another start: after SIGHUP, which ends it without closing, so that the
+    next one, started within 30 seconds, goes on; and when DEVICE was detached, which may be there
+    again by now.
     """
     # Here, so that a command which only looks loads no uinput.
     from xenabs import daemon
