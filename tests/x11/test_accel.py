@@ -183,7 +183,13 @@ def test_a_device_is_left_alone_unless_it_is_meant(fresh: Display) -> None:
         assert "--all" in sentence(fresh, command)
         assert "'Xen'" in sentence(fresh, command, "--device", "Xen")
     assert "no acceleration" in done(fresh, "off", "--device", KEYBOARD)
-    assert "no acceleration" in done(fresh, "off", "--device", "Virtual core XTEST pointer")
+    for command in ("off", "on", "toggle"):
+        told = done(fresh, command, "--device", "Virtual core XTEST pointer")
+        assert "not applicable, it only repeats what programs post" in told
+        for master in ("Virtual core pointer", "2"):
+            told = sentence(fresh, command, "--device", master)
+            assert "Virtual core pointer (id 2) is a master" in told
+            assert "slaves" in told
     assert called(fresh, "off", "--all", "--device", MOUSE).exit_code == 2
     assert everything(fresh) == before
 

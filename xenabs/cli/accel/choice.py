@@ -36,14 +36,25 @@ class Choice:
         return found
 
     def of_now(self, present: list[InputDevice]) -> list[InputDevice]:
-        """Those that are meant, as far as they are there."""
+        """Those that are meant, as far as they are there. Raises XenabsError for a master."""
         if not self.wanted:
             return devices.choose(present, everything=self.everything)
         found: dict[InputDevice, None] = {}
         for word in self.wanted:
-            with suppress(XenabsError):
+            with suppress(devices.NoSuchDevice):
                 found |= dict.fromkeys(devices.choose(present, [word]))
         return list(found)
+
+    def missing(self, present: list[InputDevice]) -> list[str]:
+        """What is meant and not there, for people."""
+        if not self.wanted:
+            what = "a pointer" if self.everything else "a pointer of Xen's or xenabs'"
+            return [] if self.of_now(present) else [what]
+        return [
+            f"a device {word!r}"
+            for word in self.wanted
+            if not Choice((word,), False).of_now(present)
+        ]
 
 
 def _complete(context: click.Context, parameter: click.Parameter, so_far: str) -> list[Any]:

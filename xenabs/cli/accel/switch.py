@@ -15,7 +15,7 @@ from xenabs.install import snippets
 from xenabs.install.tree import Tree
 from xenabs.x11 import acceleration, devices, pointer_control
 from xenabs.x11.acceleration import Acceleration
-from xenabs.x11.devices import InputDevice
+from xenabs.x11.devices import RELATIVE, XTEST, InputDevice
 from xenabs.x11.wayland import ACCELERATION
 
 
@@ -129,7 +129,7 @@ def _switch(
 
 def _words(device: InputDevice, before: Acceleration, changed: bool, state: Acceleration) -> str:
     if state.accelerated is None:
-        return f"not applicable, a device of the kind {device.kind} has no acceleration"
+        return f"not applicable, {_why_not(device)}"
     if state.accelerated:
         if not changed:
             return f"on, not switched off by xenabs ({_how(state)})"
@@ -139,6 +139,14 @@ def _words(device: InputDevice, before: Acceleration, changed: bool, state: Acce
     if changed:
         return "off"
     return f"off already, {'' if state.switched_off else 'not '}by xenabs"
+
+
+def _why_not(device: InputDevice) -> str:
+    if device.driver == XTEST:
+        return "it only repeats what programs post: there is nothing to turn off"
+    if device.kind == RELATIVE:
+        return "it has no setting of acceleration"
+    return f"a device of the kind {device.kind} has no acceleration"
 
 
 def _how(state: Acceleration) -> str:
