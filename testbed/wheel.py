@@ -21,6 +21,8 @@ SOURCES = (
     "MANIFEST.in",
     "README.md",
     "LICENSE",
+    "autostart",
+    "completions",
     "modules-load.d",
     "systemd",
     "udev",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from testbed import wheel
 from xenabs.cli import cli
 from xenabs.errors import XenabsError
 from xenabs.install import files, snippets
@@ -82,11 +83,33 @@ def test_what_is_installed_is_what_lies_at_the_top_of_the_sources(tree: Path) ->
     assert "next boot" in result.output
 
 
+def test_the_wheel_is_built_of_all_that_is_installed() -> None:
+    linked = {link.resolve().name for link in (CHECKOUT / "xenabs/install/files").iterdir()}
+    installed = {source.partition("/")[0] for source in files.DIRECTORIES}
+    assert installed <= linked <= set(wheel.SOURCES)
+
+
 def test_the_unit_calls_the_program_of_the_tree(tree: Path) -> None:
     install(tree)
     unit = (tree / UNITS / "xenabs@.service").read_text()
     assert f"ExecStart={XENABS} run %i" in unit
     assert "/usr/bin" not in unit
+
+
+def test_the_autostart_entry_calls_the_program_of_the_tree(tree: Path) -> None:
+    install(tree)
+    entry = (tree / "usr/local/share/xenabs/autostart/xenabs-accel.desktop").read_text()
+    assert f"\nTryExec={XENABS}\nExec={XENABS} accel off --watch\n" in entry
+
+
+def test_zsh_finds_its_tag_and_a_changed_completion_is_somebodys(tree: Path) -> None:
+    install(tree)
+    file = tree / "usr/local/share/zsh/site-functions/_xenabs"
+    text = file.read_text()
+    assert text.startswith("#compdef xenabs\n# Written by xenabs install")
+    assert install(tree).exit_code == 0
+    file.write_text(text.replace("\ncompdef", "\n# mine\ncompdef"))
+    assert str(file) in sentence(install(tree))
 
 
 def test_a_renamed_python_finds_its_packages(tree: Path) -> None:
