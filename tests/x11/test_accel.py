@@ -173,7 +173,7 @@ def test_on_guesses_nothing(fresh: Display) -> None:
     assert everything(fresh) == before
     properties.put(fresh, number(fresh), PROFILE, Value.integers(-1))
     before = everything(fresh)
-    assert "xorg.conf.d" in sentence(fresh, "on", "--device", MOUSE)
+    assert "X's configuration" in sentence(fresh, "on", "--device", MOUSE)
     assert everything(fresh) == before
 
 

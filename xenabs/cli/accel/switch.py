@@ -1,6 +1,6 @@
 """xenabs accel off, on and toggle"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
@@ -59,20 +59,22 @@ def on(choice: Choice, lasting: bool) -> None:
         persistent.switch_on(choice)
         return
     results = _each(choice, acceleration.switch_on, pointer_control.switch_on)
-    if False in results and not any(results):
-        raise XenabsError(_why_off())
+    are_off = [device for device, accelerated in results.items() if accelerated is False]
+    if are_off and not any(results.values()):
+        raise XenabsError(_why_off(device for device in are_off if device))
 
 
-def _why_off() -> str:
+def _why_off(are_off: Iterable[InputDevice]) -> str:
     """What to do about acceleration that is off, and not by `off`."""
-    files = [
-        f"{path} turns {snippets.POINTERS[path.name]} off"
-        for path in snippets.active(Tree(Path("/")))
-    ]
-    ours = f", where {' and '.join(files)} (see xenabs accel on --persistent)" if files else ""
+    tree = Tree(Path("/"))
+    files = dict.fromkeys(
+        path for device in are_off for path in snippets.turning_off(tree, device.xens)
+    )
+    words = [f"{path} turns {snippets.POINTERS[path.name]} off" for path in files]
+    ours = f", where {' and '.join(words)} (see xenabs accel on --persistent)" if words else ""
     return (
         "acceleration was off without xenabs accel off, so there is no way back here: look for "
-        f"what has done it in the desktop's settings and in xorg.conf.d{ours}"
+        f"what has done it in the desktop's settings and in X's configuration{ours}"
     )
 
 
@@ -90,23 +92,24 @@ def _each(
     choice: Choice,
     how: Callable[[Display, InputDevice], bool],
     how_core: Callable[[Display], bool],
-) -> list[bool | None]:
-    """Change each device that is meant, and tell; whether each is accelerated then.
+) -> dict[InputDevice | None, bool | None]:
+    """Change each device that is meant, and tell; whether each is accelerated then, or None.
 
-    The core pointer control is the last, if it is meant: True if it was changed, else None.
+    The core pointer control, if it is meant, is None's: True if it was changed, else None.
     Raises XenabsError in the end if the driver of one has refused.
     """
-    states, problems = [], []
+    states: dict[InputDevice | None, bool | None] = {}
+    problems = []
     with x_server(ACCELERATION) as display:
         for device in choice.of(devices.present(display)):
             try:
-                states.append(_switch(display, device, how))
+                states[device] = _switch(display, device, how)
             except XenabsError as problem:
                 problems.append(str(problem))
         if choice.everything:
             changed = how_core(display)
             control.tell(display, changed)
-            states.append(changed or None)
+            states[None] = changed or None
     if problems:
         raise XenabsError("; ".join(problems))
     return states
