@@ -93,9 +93,9 @@ def choice_options(command: Callable[..., None]) -> Callable[..., None]:
         metavar="NAME|ID",
         multiple=True,
         shell_complete=_complete,
-        help="This device, as `xinput list` names or numbers it; may be given again.",
+        help="This device, as `xinput list` names or numbers it; no master; may be given again.",
     )
-    @click.option("--all", "everything", is_flag=True, help="Every pointer there is.")
+    @click.option("--all", "everything", is_flag=True, help="Every pointer but XTEST's.")
     @wraps(command)
     def with_choice(wanted: tuple[str, ...], everything: bool, **others: Any) -> None:
         if wanted and everything:

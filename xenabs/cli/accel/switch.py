@@ -25,7 +25,8 @@ from xenabs.x11.wayland import ACCELERATION
     "--watch",
     "keep",
     is_flag=True,
-    help="Stay, and do it again for each device that comes, and when another program undoes it.",
+    help="Stay, and do it again for each such device that comes, and when another program undoes "
+    "it.",
 )
 @persistent.persistent_option
 def off(choice: Choice, keep: bool, lasting: bool) -> None:
