@@ -18,6 +18,7 @@ from xenabs.install.stamp import ACCEL, stamped
 from xenabs.install.tree import Tree
 
 CHECKOUT = Path(__file__).parents[2]
+LINKS = CHECKOUT / "xenabs/install/files"
 UNITS = "etc/systemd/system"
 RULE = "etc/udev/rules.d/60-xenabs.rules"
 SNIPPETS = "etc/X11/xorg.conf.d"
@@ -76,7 +77,7 @@ def test_what_is_installed_is_what_lies_at_the_top_of_the_sources(tree: Path) ->
     sources = [
         f"{target.lstrip('/')}/{file.name}"
         for source, target in files.DIRECTORIES.items()
-        for file in filter(Path.is_file, (CHECKOUT / source).iterdir())
+        for file in filter(Path.is_file, (LINKS / source).iterdir())
     ]
     assert sorted(written) == sorted(sources)
     assert all(f"wrote {tree / path}" in result.output for path in written)
@@ -84,9 +85,8 @@ def test_what_is_installed_is_what_lies_at_the_top_of_the_sources(tree: Path) ->
 
 
 def test_the_wheel_is_built_of_all_that_is_installed() -> None:
-    linked = {link.resolve().name for link in (CHECKOUT / "xenabs/install/files").iterdir()}
-    installed = {source.partition("/")[0] for source in files.DIRECTORIES}
-    assert installed <= linked <= set(wheel.SOURCES)
+    links = [path for path in LINKS.rglob("*") if path.is_symlink()]
+    assert {str(link.resolve().relative_to(CHECKOUT)) for link in links} <= set(wheel.SOURCES)
 
 
 def test_the_unit_calls_the_program_of_the_tree(tree: Path) -> None:
@@ -109,6 +109,16 @@ def test_zsh_finds_its_tag_and_a_changed_completion_is_somebodys(tree: Path) -> 
     assert text.startswith("#compdef xenabs\n# Written by xenabs install")
     assert install(tree).exit_code == 0
     file.write_text(text.replace("\ncompdef", "\n# mine\ncompdef"))
+    assert str(file) in sentence(install(tree))
+
+
+def test_the_manual_page_is_one_and_a_changed_one_is_somebodys(tree: Path) -> None:
+    install(tree)
+    file = tree / "usr/local/share/man/man1/xenabs.1"
+    text = file.read_text()
+    assert text.startswith('.\\" Written by xenabs install')
+    assert install(tree).exit_code == 0
+    file.write_text(text + '.\\" mine\n')
     assert str(file) in sentence(install(tree))
 
 

@@ -11,6 +11,7 @@ DIRECTORIES = {
     "completions/bash": "/usr/local/share/bash-completion/completions",
     "completions/fish": "/etc/fish/completions",
     "completions/zsh": "/usr/local/share/zsh/site-functions",
+    "man1": "/usr/local/share/man/man1",
     "modules-load.d": "/etc/modules-load.d",
     "systemd": "/etc/systemd/system",
     "systemd/user": "/etc/systemd/user",

@@ -14,7 +14,8 @@ def stamped(text: str, author: str = INSTALL) -> str:
     """The text with the stamp of the command that writes it."""
     first, rest = _divided(text)
     digest = hashlib.sha256(rest.encode()).hexdigest()
-    return f"{first}# Written by {author}, SHA-256 of the following lines: {digest}\n{rest}"
+    comment = '.\\"' if rest.startswith(".") else "#"  # manual pages are roff
+    return f"{first}{comment} Written by {author}, SHA-256 of the following lines: {digest}\n{rest}"
 
 
 def unchanged(text: str, author: str = INSTALL) -> bool:
