@@ -21,6 +21,9 @@ SOURCES = (
     "MANIFEST.in",
     "README.md",
     "LICENSE",
+    "autostart",
+    "completions",
+    "docs/xenabs.1",
     "modules-load.d",
     "systemd",
     "udev",
@@ -36,6 +39,7 @@ def _copy_sources(target: Path) -> None:
     target.mkdir()
     for name in SOURCES:
         source = CHECKOUT / name
+        (target / name).parent.mkdir(exist_ok=True)
         if source.is_dir():
             shutil.copytree(
                 source, target / name, symlinks=True, ignore=shutil.ignore_patterns(*NOT_SOURCES)

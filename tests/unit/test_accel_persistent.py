@@ -10,6 +10,7 @@ from xenabs.cli.accel import persistent, switch
 from xenabs.errors import XenabsError
 from xenabs.install.stamp import ACCEL, stamped
 from xenabs.install.tree import Tree
+from xenabs.x11.devices import RELATIVE, InputDevice
 
 CHECKOUT = Path(__file__).parents[2]
 OURS = "etc/X11/xorg.conf.d"
@@ -113,15 +114,24 @@ def test_what_no_command_of_ours_can_remove_is_told(packaged: Path) -> None:
 
 
 def test_why_acceleration_is_off(packaged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which file turns which pointers off, less those that are overruled."""
+    """Which file turns the very pointers off that are, less those that are overruled."""
     monkeypatch.setattr(switch, "Tree", lambda path: Tree(packaged))
-    assert f"{packaged / PACKAGES / OFF} turns Xen's pointers off (" in switch._why_off()
+    (xens, other) = (
+        InputDevice(9, name, RELATIVE, "libinput") for name in ("QEMU QEMU USB Mouse", "My Mouse")
+    )
+    for_xens = f"{packaged / PACKAGES / OFF} turns Xen's pointers off"
+    for_all = f"{packaged / PACKAGES / ALL} turns all pointers off"
+    nothing = "in X's configuration"
+    assert f"where {for_xens} (" in switch._why_off([xens])
+    assert switch._why_off([other]).endswith(nothing)
     done("on")
-    assert switch._why_off().endswith("in xorg.conf.d")
+    assert switch._why_off([xens]).endswith(nothing)
     (packaged / PACKAGES / ALL).write_text(shipped(ALL))
-    why = switch._why_off()
-    assert f"{packaged / PACKAGES / ALL} turns all pointers off (" in why
-    assert OFF not in why
+    assert switch._why_off([xens]).endswith(nothing)
+    assert f"where {for_all} (" in switch._why_off([xens, other])
+    (packaged / OURS / ON).unlink()
+    assert f"where {for_xens} and {for_all} (" in switch._why_off([xens, other])
+    assert f"where {for_all} (" in switch._why_off([other])
 
 
 def test_a_copy_by_hand_is_ours(tree: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from testbed import wheel
 from xenabs.cli import cli
 from xenabs.errors import XenabsError
 from xenabs.install import files, snippets
@@ -17,6 +18,7 @@ from xenabs.install.stamp import ACCEL, stamped
 from xenabs.install.tree import Tree
 
 CHECKOUT = Path(__file__).parents[2]
+LINKS = CHECKOUT / "xenabs/install/files"
 UNITS = "etc/systemd/system"
 RULE = "etc/udev/rules.d/60-xenabs.rules"
 SNIPPETS = "etc/X11/xorg.conf.d"
@@ -75,11 +77,16 @@ def test_what_is_installed_is_what_lies_at_the_top_of_the_sources(tree: Path) ->
     sources = [
         f"{target.lstrip('/')}/{file.name}"
         for source, target in files.DIRECTORIES.items()
-        for file in filter(Path.is_file, (CHECKOUT / source).iterdir())
+        for file in filter(Path.is_file, (LINKS / source).iterdir())
     ]
     assert sorted(written) == sorted(sources)
     assert all(f"wrote {tree / path}" in result.output for path in written)
     assert "next boot" in result.output
+
+
+def test_the_wheel_is_built_of_all_that_is_installed() -> None:
+    links = [path for path in LINKS.rglob("*") if path.is_symlink()]
+    assert {str(link.resolve().relative_to(CHECKOUT)) for link in links} <= set(wheel.SOURCES)
 
 
 def test_the_unit_calls_the_program_of_the_tree(tree: Path) -> None:
@@ -87,6 +94,32 @@ def test_the_unit_calls_the_program_of_the_tree(tree: Path) -> None:
     unit = (tree / UNITS / "xenabs@.service").read_text()
     assert f"ExecStart={XENABS} run %i" in unit
     assert "/usr/bin" not in unit
+
+
+def test_the_autostart_entry_calls_the_program_of_the_tree(tree: Path) -> None:
+    install(tree)
+    entry = (tree / "usr/local/share/xenabs/autostart/xenabs-accel.desktop").read_text()
+    assert f"\nTryExec={XENABS}\nExec={XENABS} accel off --watch\n" in entry
+
+
+def test_zsh_finds_its_tag_and_a_changed_completion_is_somebodys(tree: Path) -> None:
+    install(tree)
+    file = tree / "usr/local/share/zsh/site-functions/_xenabs"
+    text = file.read_text()
+    assert text.startswith("#compdef xenabs\n# Written by xenabs install")
+    assert install(tree).exit_code == 0
+    file.write_text(text.replace("\ncompdef", "\n# mine\ncompdef"))
+    assert str(file) in sentence(install(tree))
+
+
+def test_the_manual_page_is_one_and_a_changed_one_is_somebodys(tree: Path) -> None:
+    install(tree)
+    file = tree / "usr/local/share/man/man1/xenabs.1"
+    text = file.read_text()
+    assert text.startswith('.\\" Written by xenabs install')
+    assert install(tree).exit_code == 0
+    file.write_text(text + '.\\" mine\n')
+    assert str(file) in sentence(install(tree))
 
 
 def test_a_renamed_python_finds_its_packages(tree: Path) -> None:

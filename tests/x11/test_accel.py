@@ -173,7 +173,7 @@ def test_on_guesses_nothing(fresh: Display) -> None:
     assert everything(fresh) == before
     properties.put(fresh, number(fresh), PROFILE, Value.integers(-1))
     before = everything(fresh)
-    assert "xorg.conf.d" in sentence(fresh, "on", "--device", MOUSE)
+    assert "X's configuration" in sentence(fresh, "on", "--device", MOUSE)
     assert everything(fresh) == before
 
 
@@ -183,7 +183,13 @@ def test_a_device_is_left_alone_unless_it_is_meant(fresh: Display) -> None:
         assert "--all" in sentence(fresh, command)
         assert "'Xen'" in sentence(fresh, command, "--device", "Xen")
     assert "no acceleration" in done(fresh, "off", "--device", KEYBOARD)
-    assert "no acceleration" in done(fresh, "off", "--device", "Virtual core XTEST pointer")
+    for command in ("off", "on", "toggle"):
+        told = done(fresh, command, "--device", "Virtual core XTEST pointer")
+        assert "not applicable, it only repeats what programs post" in told
+        for master in ("Virtual core pointer", "2"):
+            told = sentence(fresh, command, "--device", master)
+            assert "Virtual core pointer (id 2) is a master" in told
+            assert "slaves" in told
     assert called(fresh, "off", "--all", "--device", MOUSE).exit_code == 2
     assert everything(fresh) == before
 
@@ -198,7 +204,39 @@ def test_what_a_driver_refuses_is_told_and_taken_back(
     text = sentence(fresh, "off", "--device", MOUSE)
     assert PROFILE in text
     assert MOUSE in text
+    assert "enable" not in text
     assert everything(fresh) == before
+    properties.put(fresh, number(fresh), acceleration.ENABLED, Value.integers(0, bits=8))
+    try:
+        text = sentence(fresh, "off", "--device", MOUSE)
+    finally:
+        properties.put(fresh, number(fresh), acceleration.ENABLED, Value.integers(1, bits=8))
+    assert text.endswith(f"it is disabled, enable it first, with xinput enable {number(fresh)}")
+
+
+def test_a_driver_without_the_flat_profile_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    really_put = properties.put
+
+    def put(display: Display, device: int, name: str, value: Value) -> None:
+        """As libinput's driver, which Xvfb does not have."""
+        if name == schemes.LIBINPUT_PROFILE and value.items[1]:
+            name, value = PROFILE, Value.integers(1, 2)
+        really_put(display, device, name, value)
+
+    with (
+        xvfb() as server,
+        connection.connected(ACCELERATION, {"DISPLAY": server.name}) as display,
+    ):
+        adaptive = Value.integers(1, 0, bits=8)
+        put(display, number(display), schemes.LIBINPUT_SPEED, Value.floats(0))
+        put(display, number(display), schemes.LIBINPUT_PROFILE, adaptive)
+        put(display, number(display), schemes.LIBINPUT_AVAILABLE, adaptive)
+        before = everything(display)
+        monkeypatch.setattr(properties, "put", put)
+        assert "has no such profile" in sentence(display, "off", "--device", MOUSE)
+        assert everything(display) == before
 
 
 def test_a_matrix_counts_as_acceleration(fresh: Display) -> None:

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from accel_stage import KEYBOARD, MOUSE, PATIENCE, PROFILE, done, number, watching
+from accel_stage import KEYBOARD, MOUSE, PATIENCE, PROFILE, done, number, sentence, watching
 from x_servers import Server, xvfb
 from Xlib.display import Display
 from Xlib.ext import xinput
 
 from xenabs.cli.accel.choice import Choice
+from xenabs.cli.accel.watching import telling
 from xenabs.x11 import acceleration, connection, devices, properties, watch
 from xenabs.x11.devices import InputDevice
 from xenabs.x11.properties import Value
@@ -74,6 +75,20 @@ def test_on_is_obeyed_and_off_again(display: Display) -> None:
         becomes(display, -1)
 
 
+def test_a_device_that_is_not_there_is_waited_for(display: Display) -> None:
+    with watching(display, "--device", "No such mouse", "--device", MOUSE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waiting for a device 'No such mouse'\n"
+        assert process.stdout.readline().endswith("acceleration is off\n")
+
+
+def test_a_master_is_refused_and_not_waited_for(
+    display: Display, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *arguments: None)
+    assert "is a master" in sentence(display, "off", "--watch", "--device", "Virtual core pointer")
+
+
 class _Enough(Exception):
     pass
 
@@ -103,6 +118,32 @@ def test_what_is_not_chosen_is_left_alone(
     watch_here(server, choice, told.append)
     assert profile(display) == 6
     assert told == []
+
+
+def test_what_was_waited_for_is_seen_to_when_it_comes(
+    server: Server,
+    display: Display,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    all_of_them = devices.present
+    there: list[str] = []
+
+    def present(watched: Display) -> list[InputDevice]:
+        found = [each for each in all_of_them(watched) if each.name in there]
+        if not there:
+            there.append(MOUSE)
+            properties.put(display, number(display), PROFILE, Value.integers(6))
+        return found
+
+    def tell(news: str) -> None:
+        assert news == f"{MOUSE} (id {number(display)}): acceleration is off"
+        raise _Enough
+
+    monkeypatch.setattr(devices, "present", present)
+    watch_here(server, telling(Choice((MOUSE,), False)), tell)
+    assert capsys.readouterr().out == f"waiting for a device '{MOUSE}'\n"
+    assert profile(display) == -1
 
 
 def test_what_was_switched_on_stays_on_whatever_is_set(server: Server, display: Display) -> None:

@@ -1,6 +1,5 @@
 """The display is opened, or a sentence says what to do."""
 
-import os
 import secrets
 import signal
 import struct
@@ -30,13 +29,8 @@ def sentence(**environment: str) -> str:
 def authority(path: Path, cookie: bytes) -> Path:
     """An Xauthority file for any display of any host."""
     fields = (b"", b"", b"MIT-MAGIC-COOKIE-1", cookie)
-    wild = struct.pack(">H", 0xFFFF)
-    local = struct.pack(">H", 256)
-    host = os.uname().nodename.encode()
     packed = b"".join(struct.pack(">H", len(each)) + each for each in fields)
-    own = (host, *fields[1:])
-    named = b"".join(struct.pack(">H", len(each)) + each for each in own)
-    path.write_bytes(wild + packed + local + named)
+    path.write_bytes(struct.pack(">H", 0xFFFF) + packed)
     return path
 
 

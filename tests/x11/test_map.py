@@ -6,13 +6,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from click.testing import CliRunner, Result
 from x_servers import xvfb
 from Xlib import error
 from Xlib.display import Display
-from Xlib.ext import xinput
+from Xlib.ext import randr, xinput
 
 from xenabs.cli import cli
 from xenabs.errors import XenabsError
@@ -33,10 +34,19 @@ def opened() -> Iterator[Display]:
     with (
         xvfb() as server,
         connection.connected(MAPPING, {"DISPLAY": server.name}) as display,
+        monitor(display, "left half", "640/169x800/212+0+0"),
     ):
-        words = ["--setmonitor", "left half", "640/169x800/212+0+0", "none"]
-        subprocess.run(["xrandr", "-display", server.name, *words], check=True)
         yield display
+
+
+@contextmanager
+def monitor(display: Display, name: str, geometry: str) -> Iterator[None]:
+    xrandr = ["xrandr", "-display", display.get_display_name()]
+    subprocess.run([*xrandr, "--setmonitor", name, geometry, "none"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*xrandr, "--delmonitor", name], check=True)
 
 
 @pytest.fixture
@@ -76,6 +86,29 @@ def test_outputs_and_monitors_are_found_where_they_are(opened: Display) -> None:
     }
     assert outputs.find(opened, "left half") == Region(640, 800)
     assert outputs.find(opened, "320x200+960+600") == Region(320, 200, 960, 600)
+
+
+def test_names_are_read_as_utf8_and_are_no_orders_to_a_terminal(
+    tablet: InputDevice, opened: Display, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = randr.get_output_info
+
+    def renamed(*arguments: object) -> object:
+        reply = asked(*arguments)
+        reply._data["name"] = "Größe".encode().decode("latin1")
+        return reply
+
+    monkeypatch.setattr(randr, "get_output_info", renamed)
+    monkeypatch.setattr(mapping, "tablets", lambda display: [tablet])
+    with monitor(opened, "Läufer ☃\x1b[1m", "320/85x200/53+960+600"):
+        shown = "Läufer ☃�[1m"
+        with connection.connected(MAPPING, {"DISPLAY": opened.get_display_name()}) as display:
+            names = list(outputs.regions(display))
+        assert names == ["Größe", "left half", shown]
+        assert f"tied to {shown} (320x200+960+600)" in called(opened, "set", shown).output
+        facts = json.loads(called(opened, "status", "--json").output)
+        assert (facts["tablets"][0]["to"], facts["tablets"][0]["state"]) == (shown, "tied")
+        called(opened, "reset")
 
 
 def test_another_output_gets_a_sentence_with_those_that_there_are(opened: Display) -> None:

@@ -1,5 +1,7 @@
 """Each work-around works, and python-xlib still needs it: where it does not, take it out."""
 
+import secrets
+import socket
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +46,33 @@ def test_opening_prints_nothing(
     with workarounds.quiet():
         Display(display_name).close()
     assert capsys.readouterr().out == ""
+
+
+def test_a_cookie_for_any_host_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def entry(family: int, *fields: bytes) -> bytes:
+        packed = (struct.pack(">H", len(each)) + each for each in fields)
+        return struct.pack(">H", family) + b"".join(packed)
+
+    kind, cookie = b"MIT-MAGIC-COOKIE-1", secrets.token_bytes(16)
+    host = socket.gethostname().encode()
+    file = tmp_path / "authority"
+    file.write_bytes(entry(0xFFFF, b"", b"", kind, cookie))
+    monkeypatch.setenv("XAUTHORITY", str(file))
+    with xvfb("-auth", str(file)) as server:
+        with pytest.raises(error.DisplayConnectionError):
+            Display(server.name)
+        for others in (b"", entry(256, b"another", b"", kind, b"x" * 16)):
+            number = server.name.removeprefix(":").encode()
+            file.write_bytes(others + entry(0xFFFF, b"", number, kind, cookie))
+            with workarounds.any_host():
+                Display(server.name).close()
+        for wrong in (
+            [(0xFFFF, b"", number + b"1", kind, cookie)],
+            [(0xFFFF, b"", b"", kind, cookie), (256, host, b"", kind, b"x" * 16)],
+        ):
+            file.write_bytes(b"".join(entry(*each) for each in wrong))
+            with workarounds.any_host(), pytest.raises(error.DisplayConnectionError):
+                Display(server.name)
 
 
 def test_a_bad_value_is_a_bad_value(display: Display, mended: Display) -> None:
@@ -145,6 +174,7 @@ def test_a_name_is_utf8() -> None:
         add_master(display, "Mäuse ®\n\x9b")
         names = {each.name for each in display.xinput_query_device(xinput.AllDevices).devices}
         assert "MÃ¤use Â®\n\xc2\x9b pointer" in names, "upstream is mended"
+        assert display.get_atom_name(display.get_atom("ä")) == "Ã¤", "upstream is mended"
         (ours,) = [
             each
             for each in devices.present(display)

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 def install(root: Path, executable: str | None, force: bool) -> None:
     """Have udev and systemd start xenabs.
 
-    Puts the udev rule, the units, the list of kernel modules and X's snippet into this guest, or
-    into the tree of an image. A distribution's package of xenabs does that by itself; this is for
-    one by pip.
+    Puts the udev rule, the units, the list of kernel modules, X's snippets, the shells'
+    completions and the manual page into this guest, or into the tree of an image. A distribution's
+    package of xenabs does that by itself; this is for one by pip.
     """
     # Here, so that the daemon, which is started in a hurry, loads none of it.
     from xenabs.install import files, installation, live, program

@@ -27,7 +27,7 @@ def map_() -> None:
 
     The host's pointer is on the screen that the host shows, which is one output of the guest. X
     spreads the tablet over all outputs. These commands tie it to one, to the pixel, in the X server
-    that runs, with libinput or evdev, until that ends or xenabs starts anew; `set --watch` keeps it
+    that runs, with libinput or evdev, until that ends or the tablet goes; `set --watch` keeps it
     tied.
     """
 
@@ -37,7 +37,8 @@ def map_() -> None:
 def status(as_json: bool) -> None:
     """Show what the tablet is tied to, and what outputs there are.
 
-    The state is free, tied, or outdated: the outputs have changed, and `set` is to be repeated.
+    The state is free, tied, or outdated: then the outputs have changed, and `set` has to be
+    repeated.
     """
     with _x_server() as display:
         facts = _facts(display)

@@ -12,7 +12,7 @@ from xenabs.errors import XenabsError
 @root_option
 @click.option("--force", is_flag=True, help="Remove files that somebody has changed, too.")
 def uninstall(root: Path, force: bool) -> None:
-    """Take away what `xenabs install` wrote.
+    """Take away what `xenabs install` and `xenabs accel --persistent` wrote.
 
     In the guest that runs it ends xenabs first, and gives each vkbd to the kernel's driver.
     """

@@ -7,13 +7,19 @@ from importlib import resources
 from xenabs.install.program import Program
 
 DIRECTORIES = {
+    "autostart": "/usr/local/share/xenabs/autostart",
+    "completions/bash": "/usr/local/share/bash-completion/completions",
+    "completions/fish": "/etc/fish/completions",
+    "completions/zsh": "/usr/local/share/zsh/site-functions",
+    "man1": "/usr/local/share/man/man1",
     "modules-load.d": "/etc/modules-load.d",
     "systemd": "/etc/systemd/system",
     "systemd/user": "/etc/systemd/user",
     "udev": "/etc/udev/rules.d",
     "xorg.conf.d": "/etc/X11/xorg.conf.d",
+    "xorg.conf.d.available": "/usr/local/share/xenabs/xorg.conf.d",
 }
-"""Directory of the sources -> the administrator's own in a tree."""
+"""Directory of the sources -> the administrator's own in a tree: below /etc where that is read."""
 
 PACKAGED = re.compile(r"/usr/bin/(xenabs|python3)\b")
 """What the files as they are, a distribution's, say of where the programs are."""

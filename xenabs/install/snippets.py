@@ -90,6 +90,15 @@ def active(tree: Tree) -> list[Path]:
     return [tree.entry(path) for path in paths if tree.read(path) is not None]
 
 
+def turning_off(tree: Tree, xens: bool) -> list[Path]:
+    """Of these the ones that are about a mouse: one of Xen's, or another one."""
+    if not xens:
+        return [path for path in active(tree) if path.name == OFF_FOR_ALL]
+    # It is read after all of them.
+    overruled = tree.read(_path(ADMINISTRATORS, ON)) is not None
+    return [] if overruled else active(tree)
+
+
 def _path(directory: str, name: str) -> str:
     return f"{directory}/{name}"
 

@@ -13,11 +13,20 @@ from xenabs.x11 import properties
 from xenabs.x11.devices import RELATIVE, XTEST, InputDevice
 from xenabs.x11.grab import grabbed
 from xenabs.x11.properties import Value
-from xenabs.x11.schemes import SCHEMES, Scheme, Values
+from xenabs.x11.schemes import (
+    LIBINPUT_AVAILABLE,
+    LIBINPUT_PROFILE,
+    SCHEMES,
+    Scheme,
+    Values,
+)
 
 RECORD = "xenabs Acceleration Before"
 """The property that keeps the values from before `off`: on the device itself, so that they live
 just as long. A list in JSON of [property, type, bits, items], see `properties.Value`."""
+
+ENABLED = "Device Enabled"
+"""Every device's property; libinput's driver refuses everything of one that is disabled."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +137,25 @@ def _put(display: Display, device: InputDevice, wanted: Values, present: Values)
                 raise
             raise XenabsError(
                 f"the driver of {device.label} does not take {name} = "
-                f"{', '.join(map(str, value.numbers()))} ({type(refusal).__name__}): if it is "
-                f"disabled, enable it first, with xinput enable {device.id}"
+                f"{', '.join(map(str, value.numbers()))} ({type(refusal).__name__}): "
+                f"{_cause(display, device, name, value)}"
             ) from None
+
+
+def _cause(display: Display, device: InputDevice, name: str, value: Value) -> str:
+    """Why a driver does not take a value, and what to do."""
+    enabled = properties.get(display, device.id, ENABLED)
+    if enabled and not any(enabled.items):
+        return f"it is disabled, enable it first, with xinput enable {device.id}"
+    available = properties.get(display, device.id, LIBINPUT_AVAILABLE)
+    if name == LIBINPUT_PROFILE and available and not _within(value, available):
+        return "it has no such profile, so its acceleration cannot be turned off"
+    return "the X server's log may say why"
+
+
+def _within(profiles: Value, available: Value) -> bool:
+    pairs = zip(profiles.items, available.items, strict=False)
+    return all(has for wanted, has in pairs if wanted)
 
 
 def _there(display: Display, device: InputDevice) -> bool:

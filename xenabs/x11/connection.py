@@ -32,7 +32,7 @@ def open_display(setting: wayland.Setting, environment: Mapping[str, str] = os.e
             "or name the server, as in DISPLAY=:0 xenabs ..."
         )
     try:
-        with workarounds.quiet():
+        with workarounds.quiet(), workarounds.any_host():
             display = Display(name)
     except (error.DisplayNameError, OverflowError):  # the latter for numbers beyond any port
         raise XenabsError(

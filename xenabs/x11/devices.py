@@ -11,7 +11,7 @@ from xenabs.errors import XenabsError
 from xenabs.x11 import properties
 from xenabs.x11.workarounds import text
 
-RELATIVE, ABSOLUTE, KEYBOARD = "relative", "absolute", "keyboard"
+RELATIVE, ABSOLUTE, KEYBOARD, MASTER = "relative", "absolute", "keyboard", "master"
 
 XENS_MICE = ("Xen Virtual Pointer", "ImExPS/2 Generic Explorer Mouse", "QEMU USB Mouse")
 """Relative pointers that a Xen guest has, the kernel's and, in HVM guests, those of QEMU.
@@ -37,7 +37,10 @@ DRIVERS = {
 
 @dataclass(frozen=True)
 class InputDevice:
-    """One that is there: X's number and name, `kind` (RELATIVE, ABSOLUTE or KEYBOARD), `driver`."""
+    """One that is there: X's number and name, its driver.
+
+    `kind` is RELATIVE, ABSOLUTE, KEYBOARD, or MASTER, which has nothing of its own.
+    """
 
     id: int
     name: str
@@ -56,17 +59,16 @@ class InputDevice:
 
 
 def present(display: Display) -> list[InputDevice]:
-    """All but the master devices, which have nothing of their own; by id."""
+    """All of them, by id."""
     masters = (xinput.MasterPointer, xinput.MasterKeyboard)
     found = []
     for info in display.xinput_query_device(xinput.AllDevices).devices:
-        if info.use in masters:
-            continue
         try:
             driver = _driver(properties.names(display, info.deviceid))
         except error.XError:
             continue  # it has gone meanwhile
-        found.append(InputDevice(int(info.deviceid), text(info.name), _kind(info.classes), driver))
+        kind = MASTER if info.use in masters else _kind(info.classes)
+        found.append(InputDevice(int(info.deviceid), text(info.name), kind, driver))
     return sorted(found, key=lambda each: each.id)
 
 
@@ -86,14 +88,20 @@ def _driver(names: Iterable[str]) -> str:
     return "other"
 
 
+class NoSuchDevice(XenabsError):
+    """It is not there, but may come."""
+
+
 def choose(
     devices: Sequence[InputDevice], wanted: Sequence[str] = (), everything: bool = False
 ) -> list[InputDevice]:
     """Those with a wanted id or name; else every pointer; else Xen's and xenabs' pointers.
 
-    Raises XenabsError for what is wanted and not there.
+    Raises NoSuchDevice for what is wanted and not there, XenabsError for a master.
     """
-    pointers = [each for each in devices if each.kind != KEYBOARD and each.driver != XTEST]
+    pointers = [
+        each for each in devices if each.kind in (RELATIVE, ABSOLUTE) and each.driver != XTEST
+    ]
     if wanted:
         return list(dict.fromkeys(each for word in wanted for each in _find(devices, word)))
     return [each for each in pointers if everything or each.xens]
@@ -103,8 +111,13 @@ def _find(devices: Sequence[InputDevice], word: str) -> list[InputDevice]:
     named = [each for each in devices if each.name == word]
     found = named or [each for each in devices if str(each.id) == word]
     if not found:
-        raise XenabsError(
+        raise NoSuchDevice(
             f"X has no input device {word!r}: `xenabs accel status --all` shows names and ids"
+        )
+    if found[0].kind == MASTER:
+        raise XenabsError(
+            f"{found[0].label} is a master, which has no settings of its own: name one of its "
+            "slaves, `xenabs accel status --all` shows their names and ids"
         )
     # A mouse with keys is two devices of one name: it is the pointer that is meant.
     return [each for each in found if each.kind != KEYBOARD] or found

@@ -39,11 +39,11 @@ def regions(display: Display) -> dict[str, Region]:
             continue
         crtc = display.xrandr_get_crtc_info(info.crtc, resources.config_timestamp)
         if crtc.mode != X.NONE and crtc.rotation == randr.Rotate_0:
-            found[info.name] = Region(crtc.width, crtc.height, crtc.x, crtc.y)
+            found[workarounds.text(info.name)] = Region(crtc.width, crtc.height, crtc.x, crtc.y)
     for monitor in root.xrandr_get_monitors().monitors:
         if not monitor.automatic:
             found.setdefault(
-                display.get_atom_name(monitor.name),
+                workarounds.text(display.get_atom_name(monitor.name)),
                 Region(monitor.width_in_pixels, monitor.height_in_pixels, monitor.x, monitor.y),
             )
     return found

@@ -15,9 +15,10 @@ from xenabs.x11.properties import Value
 Values = Mapping[str, Value]
 
 LIBINPUT_PROFILE = "libinput Accel Profile Enabled"
+LIBINPUT_AVAILABLE = "libinput Accel Profiles Available"
 LIBINPUT_SPEED = "libinput Accel Speed"
 LIBINPUT_PROFILES = ("adaptive", "flat", "custom")
-"""What the values of LIBINPUT_PROFILE stand for; drivers before 1.3 do not have the last."""
+"""What the values of both lists of profiles stand for; drivers before 1.3 do not have the last."""
 
 SERVER_PROFILE = "Device Accel Profile"
 SERVER_DECELERATION = "Device Accel Constant Deceleration"

@@ -9,10 +9,14 @@ import io
 from collections.abc import Iterable, Iterator
 from unicodedata import category
 
-from Xlib import X, error
+from Xlib import X, error, xauth
 from Xlib.display import Display
 from Xlib.ext import ge, xinput
 from Xlib.protocol import request, rq
+
+_COOKIE = b"MIT-MAGIC-COOKIE-1"
+_ANY_HOST = 0xFFFF
+"""libXau's FamilyWild."""
 
 
 def apply(display: Display) -> None:
@@ -30,6 +34,34 @@ def quiet() -> Iterator[None]:
     """
     with contextlib.redirect_stdout(io.StringIO()):
         yield
+
+
+@contextlib.contextmanager
+def any_host() -> Iterator[None]:
+    """While a display is opened: a cookie for any host counts where there is none for this one.
+
+    Display managers write such, of FamilyWild; without this no cookie is sent. (0009)
+    """
+    former = xauth.Xauthority
+    xauth.Xauthority = _Xauthority
+    try:
+        yield
+    finally:
+        xauth.Xauthority = former
+
+
+class _Xauthority(xauth.Xauthority):  # type: ignore[misc]
+    def get_best_auth(
+        self, family: int, address: bytes, dispno: int, types: tuple[bytes, ...] = (_COOKIE,)
+    ) -> tuple[bytes, bytes]:
+        try:
+            best: tuple[bytes, bytes] = super().get_best_auth(family, address, dispno, types)
+            return best
+        except error.XNoAuthError:
+            for kind, _, number, name, data in self.entries:
+                if kind == _ANY_HOST and number in (b"", b"%d" % dispno) and name in types:
+                    return name, data
+            raise
 
 
 def _mend_error_classes(display: Display) -> None:
@@ -180,17 +212,18 @@ def unsigned(value: int, bits: int = 32) -> int:
 
 
 def text(name: str) -> str:
-    """A name that X gives as bytes, which are UTF-8: python-xlib takes each for a character.
+    """A device's, output's or monitor's name, which is UTF-8: python-xlib takes each byte for a
+    character. (0008)
 
-    Control characters, which would be orders to a terminal, are replaced.
+    What is no UTF-8 stays as it is. Control characters, which would be orders to a terminal, are
+    replaced.
 
-    >>> text("MÃ¤use"), text("a\\x9b1m")
-    ('Mäuse', 'a�1m')
+    >>> text("MÃ¤use"), text("Mäuse"), text("a\\x9b1m")
+    ('Mäuse', 'Mäuse', 'a�1m')
     """
-    decoded = name.encode("latin1").decode(errors="replace")
-    return "".join(
-        "\N{REPLACEMENT CHARACTER}" if category(each) == "Cc" else each for each in decoded
-    )
+    with contextlib.suppress(UnicodeError):
+        name = name.encode("latin1").decode()
+    return "".join("\N{REPLACEMENT CHARACTER}" if category(each) == "Cc" else each for each in name)
 
 
 def screen_size(display: Display) -> tuple[int, int]:

@@ -36,14 +36,25 @@ class Choice:
         return found
 
     def of_now(self, present: list[InputDevice]) -> list[InputDevice]:
-        """Those that are meant, as far as they are there."""
+        """Those that are meant, as far as they are there. Raises XenabsError for a master."""
         if not self.wanted:
             return devices.choose(present, everything=self.everything)
         found: dict[InputDevice, None] = {}
         for word in self.wanted:
-            with suppress(XenabsError):
+            with suppress(devices.NoSuchDevice):
                 found |= dict.fromkeys(devices.choose(present, [word]))
         return list(found)
+
+    def missing(self, present: list[InputDevice]) -> list[str]:
+        """What is meant and not there, for people."""
+        if not self.wanted:
+            what = "a pointer" if self.everything else "a pointer of Xen's or xenabs'"
+            return [] if self.of_now(present) else [what]
+        return [
+            f"a device {word!r}"
+            for word in self.wanted
+            if not Choice((word,), False).of_now(present)
+        ]
 
 
 def _complete(context: click.Context, parameter: click.Parameter, so_far: str) -> list[Any]:
@@ -82,9 +93,9 @@ def choice_options(command: Callable[..., None]) -> Callable[..., None]:
         metavar="NAME|ID",
         multiple=True,
         shell_complete=_complete,
-        help="This device, as `xinput list` names or numbers it; may be given again.",
+        help="This device, as `xinput list` names or numbers it; no master; may be given again.",
     )
-    @click.option("--all", "everything", is_flag=True, help="Every pointer there is.")
+    @click.option("--all", "everything", is_flag=True, help="Every pointer but XTEST's.")
     @wraps(command)
     def with_choice(wanted: tuple[str, ...], everything: bool, **others: Any) -> None:
         if wanted and everything:

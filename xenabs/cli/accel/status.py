@@ -25,10 +25,11 @@ TITLES = ("id", "device", "driver", "kind", "profile", "speed", "accelerated")
 @choice_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(choice: Choice, as_json: bool) -> None:
-    """Show each pointer, and whether it is accelerated.
+    """Show each pointer that is meant, and whether it is accelerated.
 
-    The speed is libinput's, from -1 to 1, or the factor of the server's own acceleration. A device
-    with absolute coordinates is not accelerated by its nature.
+    The speed is libinput's, from -1 to 1, or the factor of the server's own acceleration. That is
+    not applicable to a device with absolute coordinates, nor to an XTEST device, which only repeats
+    what programs post.
     """
     with x_server(ACCELERATION) as display:
         states = _states(display, choice.of(devices.present(display)))

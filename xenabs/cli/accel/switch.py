@@ -1,6 +1,6 @@
 """xenabs accel off, on and toggle"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
@@ -15,7 +15,7 @@ from xenabs.install import snippets
 from xenabs.install.tree import Tree
 from xenabs.x11 import acceleration, devices, pointer_control
 from xenabs.x11.acceleration import Acceleration
-from xenabs.x11.devices import InputDevice
+from xenabs.x11.devices import RELATIVE, XTEST, InputDevice
 from xenabs.x11.wayland import ACCELERATION
 
 
@@ -25,7 +25,8 @@ from xenabs.x11.wayland import ACCELERATION
     "--watch",
     "keep",
     is_flag=True,
-    help="Stay, and do it again for each device that comes, and when another program undoes it.",
+    help="Stay, and do it again for each such device that comes, and when another program undoes "
+    "it.",
 )
 @persistent.persistent_option
 def off(choice: Choice, keep: bool, lasting: bool) -> None:
@@ -59,20 +60,22 @@ def on(choice: Choice, lasting: bool) -> None:
         persistent.switch_on(choice)
         return
     results = _each(choice, acceleration.switch_on, pointer_control.switch_on)
-    if False in results and not any(results):
-        raise XenabsError(_why_off())
+    are_off = [device for device, accelerated in results.items() if accelerated is False]
+    if are_off and not any(results.values()):
+        raise XenabsError(_why_off(device for device in are_off if device))
 
 
-def _why_off() -> str:
+def _why_off(are_off: Iterable[InputDevice]) -> str:
     """What to do about acceleration that is off, and not by `off`."""
-    files = [
-        f"{path} turns {snippets.POINTERS[path.name]} off"
-        for path in snippets.active(Tree(Path("/")))
-    ]
-    ours = f", where {' and '.join(files)} (see xenabs accel on --persistent)" if files else ""
+    tree = Tree(Path("/"))
+    files = dict.fromkeys(
+        path for device in are_off for path in snippets.turning_off(tree, device.xens)
+    )
+    words = [f"{path} turns {snippets.POINTERS[path.name]} off" for path in files]
+    ours = f", where {' and '.join(words)} (see xenabs accel on --persistent)" if words else ""
     return (
         "acceleration was off without xenabs accel off, so there is no way back here: look for "
-        f"what has done it in the desktop's settings and in xorg.conf.d{ours}"
+        f"what has done it in the desktop's settings and in X's configuration{ours}"
     )
 
 
@@ -90,23 +93,24 @@ def _each(
     choice: Choice,
     how: Callable[[Display, InputDevice], bool],
     how_core: Callable[[Display], bool],
-) -> list[bool | None]:
-    """Change each device that is meant, and tell; whether each is accelerated then.
+) -> dict[InputDevice | None, bool | None]:
+    """Change each device that is meant, and tell; whether each is accelerated then, or None.
 
-    The core pointer control is the last, if it is meant: True if it was changed, else None.
+    The core pointer control, if it is meant, is None's: True if it was changed, else None.
     Raises XenabsError in the end if the driver of one has refused.
     """
-    states, problems = [], []
+    states: dict[InputDevice | None, bool | None] = {}
+    problems = []
     with x_server(ACCELERATION) as display:
         for device in choice.of(devices.present(display)):
             try:
-                states.append(_switch(display, device, how))
+                states[device] = _switch(display, device, how)
             except XenabsError as problem:
                 problems.append(str(problem))
         if choice.everything:
             changed = how_core(display)
             control.tell(display, changed)
-            states.append(changed or None)
+            states[None] = changed or None
     if problems:
         raise XenabsError("; ".join(problems))
     return states
@@ -129,7 +133,7 @@ def _switch(
 
 def _words(device: InputDevice, before: Acceleration, changed: bool, state: Acceleration) -> str:
     if state.accelerated is None:
-        return f"not applicable, a device of the kind {device.kind} has no acceleration"
+        return f"not applicable, {_why_not(device)}"
     if state.accelerated:
         if not changed:
             return f"on, not switched off by xenabs ({_how(state)})"
@@ -139,6 +143,14 @@ def _words(device: InputDevice, before: Acceleration, changed: bool, state: Acce
     if changed:
         return "off"
     return f"off already, {'' if state.switched_off else 'not '}by xenabs"
+
+
+def _why_not(device: InputDevice) -> str:
+    if device.driver == XTEST:
+        return "it only repeats what programs post: there is nothing to turn off"
+    if device.kind == RELATIVE:
+        return "it has no setting of acceleration"
+    return f"a device of the kind {device.kind} has no acceleration"
 
 
 def _how(state: Acceleration) -> str:
