@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any
 
 from testbed.bed import Guest
+from testbed.closing import Closing
 from testbed.errors import BedError
 from testbed.outer import LineReader
 from testbed.payload import PROGRAMS_IN_GUEST
@@ -32,7 +32,7 @@ PATTERNS: dict[str, list[Step]] = {
 }
 
 
-class Mouse:
+class Mouse(Closing):
     """Mice in a guest that X servers there see; see testbed/guest/mouse.py.
 
     Each answer has what each of the servers says, by its name (":1"). The mice go with this object.
@@ -46,17 +46,6 @@ class Mouse:
         self.nodes: dict[str, str] = {}
         for display in displays:
             self.see(display)
-
-    def __enter__(self) -> Mouse:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Unplug them all."""

@@ -8,10 +8,10 @@ import socket
 import subprocess
 import time
 from contextlib import suppress
-from types import TracebackType
 from typing import Any
 
 from testbed.bed import Guest
+from testbed.closing import Closing
 from testbed.errors import BedError
 from testbed.outer import FORWARDS, LineReader
 from testbed.payload import PROGRAMS_IN_GUEST
@@ -34,7 +34,7 @@ while pgrep -f '[p]ointer_probe' >/dev/null; do sleep 0.1; done
 """
 
 
-class Pointer:
+class Pointer(Closing):
     """A probe that runs in a guest, and a VNC connection that moves the guest's pointer.
 
     ``screen`` is the X screen's width and height. Events of the probe's window are kept in their
@@ -67,17 +67,6 @@ class Pointer:
         while self.screen == (0, 0):
             self._next(deadline)
         self.fence()
-
-    def __enter__(self) -> Pointer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the probe: it stops when its connection does."""

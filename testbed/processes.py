@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from types import TracebackType
 from typing import Any
 
 from testbed.bed import Guest
+from testbed.closing import Closing
 from testbed.errors import BedError
 from testbed.outer import LineReader
 from testbed.payload import PROGRAMS_IN_GUEST
@@ -16,7 +16,7 @@ from testbed.payload import PROGRAMS_IN_GUEST
 ANSWER = 300
 
 
-class Processes:
+class Processes(Closing):
     """A probe that runs in a guest until `close` or a save; see testbed/guest/process_probe.py."""
 
     def __init__(self, guest: Guest) -> None:
@@ -24,17 +24,6 @@ class Processes:
         assert self._process.stdout is not None
         self._reader = LineReader(self._process.stdout.fileno())
         self.answer()
-
-    def __enter__(self) -> Processes:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the probe."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Any
 
 from testbed.bed import Guest
+from testbed.closing import Closing
 from testbed.errors import BedError
 from testbed.outer import LineReader
 from testbed.payload import PROGRAMS_IN_GUEST
@@ -19,7 +19,7 @@ Pixel = tuple[int, int]
 ANSWER = 200
 
 
-class Tablet:
+class Tablet(Closing):
     """A tablet in a guest that X servers there see; see testbed/guest/tablet.py.
 
     It is plugged in at first. It says what xenabs' own would for a VNC client, of a screen of any
@@ -32,17 +32,6 @@ class Tablet:
         self._reader = LineReader(self._process.stdout.fileno())
         self._answer()
         self.plug()
-
-    def __enter__(self) -> Tablet:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Unplug it."""

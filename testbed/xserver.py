@@ -6,9 +6,9 @@ import itertools
 import shlex
 import time
 from collections.abc import Iterable, Mapping
-from types import TracebackType
 
 from testbed.bed import Guest
+from testbed.closing import Closing
 from testbed.errors import BedError
 from testbed.outer import LineReader
 
@@ -44,7 +44,7 @@ EndSection
 """
 
 
-class XServer:
+class XServer(Closing):
     """Xorg beside the guest's own on :0, with the guest's input devices and heads of its own.
 
     ``heads`` are the sizes of the outputs DUMMY0, DUMMY1 and so on, side by side from the left.
@@ -90,17 +90,6 @@ class XServer:
             self.close()
             evidence = {"its words": guest.run(["cat", said], check=False).stdout}
             raise BedError(f"The X server {self.display} in the guest does not start.", evidence)
-
-    def __enter__(self) -> XServer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End it."""
