@@ -36,7 +36,8 @@ How it is put together, from the ground up:
     domain, bed                      xl's configuration of a guest; Bed and Guest
     backend                          the guest's device model killed, its vkbd detached
     rfb, probe                       a VNC client; where the guest's X pointer is
-    processes                        xenabs' processes in a guest, killed and looked at
+    conversation, processes          a program in a guest, asked from here; xenabs' processes there,
+                                     killed and looked at
     xserver, mouse, tablet           further X servers in a guest, and what points there: relative
                                      mice, a second tablet
     overlay/                         files of dom0, of the guest and of both initrds

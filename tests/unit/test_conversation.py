@@ -1,0 +1,78 @@
+"""A conversation of the test bed, with a program of this machine in the place of a guest's."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from testbed.conversation import Conversation
+from testbed.errors import BedError
+from testbed.payload import PROGRAMS_IN_GUEST
+from testbed.remote import Machine
+
+PROGRAM = """
+import json, os, pathlib, sys
+for line in sys.stdin:
+    match json.loads(line):
+        case {"ask": "sum", "numbers": numbers}:
+            print(json.dumps({"sum": sum(numbers)}), flush=True)
+        case {"ask": "leave"}:
+            os._exit(1)
+pathlib.Path(sys.argv[1]).touch()
+"""
+
+
+class Here(Machine):
+    """This machine, with a directory of programs."""
+
+    def __init__(self, programs: Path) -> None:
+        super().__init__("this machine", 0, programs, programs)
+        self._programs = programs
+
+    def connect(self, timeout: float = 30) -> None: ...
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        return [word.replace(PROGRAMS_IN_GUEST, str(self._programs)) for word in argv]
+
+
+class Sums(Conversation):
+    def ask(self, *numbers: int) -> None:
+        self._put("sum", numbers=numbers)
+
+    def told(self) -> int:
+        return int(self._answer()["sum"])
+
+    def leave(self) -> None:
+        self._ask("leave")
+
+
+@pytest.fixture
+def ended(tmp_path: Path) -> Path:
+    """A file that the program makes at its end."""
+    return tmp_path / "ended"
+
+
+@pytest.fixture
+def sums(tmp_path: Path, ended: Path) -> Iterator[Sums]:
+    (tmp_path / "sums.py").write_text(PROGRAM)
+    with Sums(Here(tmp_path), "sums.py", str(ended), patience=20) as conversation:
+        yield conversation
+
+
+def test_answers_come_in_the_order_of_the_questions(sums: Sums) -> None:
+    sums.ask(1, 2)
+    sums.ask(3, 4, 5)
+    assert (sums.told(), sums.told()) == (3, 12)
+
+
+def test_a_program_that_ended_is_named(sums: Sums) -> None:
+    with pytest.raises(BedError, match=r"sums\.py"):
+        sums.leave()
+
+
+def test_the_program_has_ended_when_it_is_closed(sums: Sums, ended: Path) -> None:
+    sums.ask(1)
+    assert sums.told() == 1
+    assert not ended.exists()
+    sums.close()
+    assert ended.exists()
