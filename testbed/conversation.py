@@ -1,4 +1,4 @@
-"""The host's side of a conversation with a program in the guest, in lines of JSON."""
+"""The host's side of a conversation with a program in the guest; see guest/conversation.py."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from testbed.remote import Machine
 class Conversation(Closing):
     """A program of testbed/guest that runs until `close`, and has an answer to each question.
 
-    The end of its stdin ends it. ``patience`` is how many seconds an answer may take.
+    ``patience`` is how many seconds an answer may take.
     """
 
     def __init__(self, there: Machine, program: str, *arguments: str, patience: float) -> None:
@@ -25,6 +25,7 @@ class Conversation(Closing):
         self._process = there.popen(["python3", f"{PROGRAMS_IN_GUEST}/{program}", *arguments])
         assert self._process.stdout is not None
         self._lines = LineReader(self._process.stdout.fileno())
+        self._answer()
 
     def close(self) -> None:
         """End the program; return when it has ended."""

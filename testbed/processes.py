@@ -17,7 +17,6 @@ class Processes(Conversation):
 
     def __init__(self, guest: Guest) -> None:
         super().__init__(guest, "process_probe.py", patience=ANSWER)
-        self._answer()
 
     def close(self) -> None:
         """End the probe, without waiting for an answer that is under way."""

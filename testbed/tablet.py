@@ -23,7 +23,6 @@ class Tablet(Conversation):
 
     def __init__(self, guest: Guest, *displays: str) -> None:
         super().__init__(guest, "tablet.py", *displays, patience=ANSWER)
-        self._answer()
         self.plug()
 
     def plug(self) -> None:

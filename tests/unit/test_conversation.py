@@ -1,4 +1,4 @@
-"""A conversation of the test bed, with a program of this machine in the place of a guest's."""
+"""A conversation of the test bed, with a program of this machine for one of a guest's."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,17 +7,13 @@ import pytest
 
 from testbed.conversation import Conversation
 from testbed.errors import BedError
-from testbed.payload import PROGRAMS_IN_GUEST
+from testbed.payload import PROGRAMS, PROGRAMS_IN_GUEST
 from testbed.remote import Machine
 
 PROGRAM = """
-import json, os, pathlib, sys
-for line in sys.stdin:
-    match json.loads(line):
-        case {"ask": "sum", "numbers": numbers}:
-            print(json.dumps({"sum": sum(numbers)}), flush=True)
-        case {"ask": "leave"}:
-            os._exit(1)
+import os, pathlib, sys
+from conversation import serve
+serve(sum=lambda numbers: {"sum": sum(numbers)}, leave=lambda: os._exit(1))
 pathlib.Path(sys.argv[1]).touch()
 """
 
@@ -55,6 +51,7 @@ def ended(tmp_path: Path) -> Path:
 @pytest.fixture
 def sums(tmp_path: Path, ended: Path) -> Iterator[Sums]:
     (tmp_path / "sums.py").write_text(PROGRAM)
+    (tmp_path / "conversation.py").symlink_to(PROGRAMS / "conversation.py")
     with Sums(Here(tmp_path), "sums.py", str(ended), patience=20) as conversation:
         yield conversation
 
