@@ -23,16 +23,13 @@ class Conversation(Closing):
         self._program = program
         self._patience = patience
         self._process = there.popen(["python3", f"{PROGRAMS_IN_GUEST}/{program}", *arguments])
-        assert self._process.stdout is not None
-        self._lines = LineReader(self._process.stdout.fileno())
+        self._lines = LineReader.of(self._process)
         self._answer()
 
     def close(self) -> None:
         """End the program; return when it has ended."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()  # it ends then, and ssh with it
-        self._process.wait()
-        self._process.stdout.close()
+        with self._process:  # closes its stdin, and waits until it has ended, and ssh with it
+            pass
 
     def _put(self, what: str, **more: Any) -> None:
         """Put a question; the answer is for `_answer` to take."""

@@ -48,9 +48,8 @@ class Pointer(Closing):
         guest.run(["sh", "-c", END_ANOTHER])
         program = ["python3", f"{PROGRAMS_IN_GUEST}/pointer_probe.py", port]
         self._process = guest.popen(program, stdin=subprocess.DEVNULL)
-        assert self._process.stdout is not None
         try:
-            if LineReader(self._process.stdout.fileno()).next(time.monotonic() + ANSWER) is None:
+            if LineReader.of(self._process).next(time.monotonic() + ANSWER) is None:
                 raise BedError("The pointer probe in the guest did not start.")
             self._socket = socket.create_connection(guest.probe_address, ANSWER)
         except OSError as error:  # TimeoutError is one, too

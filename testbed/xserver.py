@@ -80,8 +80,7 @@ class XServer(Closing):
         ]
         said = f"{self._directory}/said"
         self._process = guest.follow(["sh", "-c", f"exec {shlex.join(words)} 2>{said}"])
-        assert self._process.stdout is not None
-        reader = LineReader(self._process.stdout.fileno())
+        reader = LineReader.of(self._process)
         try:
             ready = reader.next(time.monotonic() + STARTING)
         except TimeoutError:
@@ -93,10 +92,8 @@ class XServer(Closing):
 
     def close(self) -> None:
         """End it."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+        with self._process:  # closes its stdin, and waits until it has ended
+            pass
 
     def log(self) -> str:
         """What it has said of itself and its devices so far."""

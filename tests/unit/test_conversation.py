@@ -1,14 +1,14 @@
 """A conversation of the test bed, with a program of this machine for one of a guest's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from this_machine import ThisMachine
 
 from testbed.conversation import Conversation
 from testbed.errors import BedError
-from testbed.payload import PROGRAMS, PROGRAMS_IN_GUEST
-from testbed.remote import Machine
+from testbed.payload import PROGRAMS
 
 PROGRAM = """
 import os, pathlib, sys
@@ -16,19 +16,6 @@ from conversation import serve
 serve(sum=lambda numbers: {"sum": sum(numbers)}, leave=lambda: os._exit(1))
 pathlib.Path(sys.argv[1]).touch()
 """
-
-
-class Here(Machine):
-    """This machine, with a directory of programs."""
-
-    def __init__(self, programs: Path) -> None:
-        super().__init__("this machine", 0, programs, programs)
-        self._programs = programs
-
-    def connect(self, timeout: float = 30) -> None: ...
-
-    def command(self, argv: Sequence[str]) -> list[str]:
-        return [word.replace(PROGRAMS_IN_GUEST, str(self._programs)) for word in argv]
 
 
 class Sums(Conversation):
@@ -52,7 +39,7 @@ def ended(tmp_path: Path) -> Path:
 def sums(tmp_path: Path, ended: Path) -> Iterator[Sums]:
     (tmp_path / "sums.py").write_text(PROGRAM)
     (tmp_path / "conversation.py").symlink_to(PROGRAMS / "conversation.py")
-    with Sums(Here(tmp_path), "sums.py", str(ended), patience=20) as conversation:
+    with Sums(ThisMachine(tmp_path), "sums.py", str(ended), patience=20) as conversation:
         yield conversation
 
 

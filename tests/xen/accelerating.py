@@ -1,7 +1,6 @@
 """`xenabs accel` called in a guest, for one of its X servers."""
 
 import json
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -81,23 +80,10 @@ class Accel:
     def watching(self, *words: str) -> Iterator[LineReader]:
         """`xenabs accel off --watch`, once it watches; what it says."""
         words = (*self._words, "xenabs", "accel", "off", "--watch", *words)
-        process = self.guest.follow(words)
-        assert process.stdin is not None and process.stdout is not None
-        try:
-            lines = LineReader(process.stdout.fileno())
-            said(lines, "watching")
+        with self.guest.follow(words) as process:
+            lines = LineReader.of(process)
+            lines.until("watching", SAYING)
             yield lines
-        finally:
-            process.stdin.close()
-            process.wait()
-            process.stdout.close()
-
-
-def said(lines: LineReader, words: str) -> None:
-    """Until a line has these words in it."""
-    deadline = time.monotonic() + SAYING
-    while words not in (line := lines.next(deadline) or "the end"):
-        assert line != "the end"
 
 
 ASKED: dict[str, Step] = {
