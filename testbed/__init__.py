@@ -18,10 +18,10 @@ benchmarks use the same through Python:
 
 How it is put together, from the ground up:
 
-    errors, progress, host, places, closing
+    errors, progress, host, places, closing, lock
                                      a failure in one sentence; words for who waits; commands of
                                      this machine; where cache and state are; what ends with a
-                                     with statement
+                                     with statement; what one process does at a time
     cache                            built artefacts, named by a hash of what went into them
     packages, keys                   which packages and modules; the ssh key of the bed
     boot_files, trees                Xen, kernel and modules out of their packages; Debian trees
