@@ -16,6 +16,7 @@ from testbed.outer import LineReader
 STARTING = 120
 #: KiB; for several heads of more than 4000 pixels each way
 VIDEO_MEMORY = 256 << 10
+DRIVERS = ("libinput", "evdev")
 NUMBERS = itertools.count(1)
 
 CONFIGURATION = """\
@@ -48,7 +49,7 @@ class XServer(Closing):
     """Xorg beside the guest's own on :0, with the guest's input devices and heads of its own.
 
     ``heads`` are the sizes of the outputs DUMMY0, DUMMY1 and so on, side by side from the left.
-    ``driver`` is "libinput" or "evdev", for all input devices. ``snippets`` are texts by file
+    ``driver`` is one of DRIVERS, for all input devices. ``snippets`` are texts by file
     name; they are in its own directory of such files, after the distribution's and the driver's.
     """
 
@@ -98,6 +99,11 @@ class XServer(Closing):
     def log(self) -> str:
         """What it has said of itself and its devices so far."""
         return self._guest.run(["cat", f"{self._directory}/log"]).stdout
+
+
+def on(display: str, *words: str) -> list[str]:
+    """The words of a command in the guest for another display than its own."""
+    return ["env", f"DISPLAY={display}", *words]
 
 
 def _outputs(heads: list[tuple[int, int]]) -> str:

@@ -8,14 +8,14 @@ from accelerating import ACCELERATED, ASKED, SAYING, Accel
 
 from testbed import Guest, Wanted
 from testbed.mouse import PATTERNS, Mouse, Step
-from testbed.xserver import XServer
+from testbed.xserver import DRIVERS, XServer
 
 WANTED = Wanted(kind="pv", size=(1280, 800))
 MOUSE = "a mouse"
 LATER = "a mouse plugged in later"
 
 
-@pytest.fixture(scope="module", params=["libinput", "evdev"])
+@pytest.fixture(scope="module", params=DRIVERS)
 def accel(guest: Guest, request: pytest.FixtureRequest) -> Iterator[Accel]:
     with (
         XServer(guest, driver=request.param) as server,

@@ -10,9 +10,9 @@ from pointing import Pixel, every_pixel, kernel_harm, sample
 
 from testbed import Guest, Wanted
 from testbed.outer import LineReader
-from testbed.rfb import Rfb
+from testbed.rfb import WHEEL_UP, Rfb
 from testbed.tablet import Tablet
-from testbed.xserver import XServer
+from testbed.xserver import XServer, on
 
 SIZE = (1280, 800)
 WANTED = Wanted(kind="pv", size=SIZE)
@@ -22,7 +22,6 @@ HEADS = (SIZE, SMALL)
 
 #: seconds for xenabs to tell what it has done
 TELLING = 150
-WHEEL_UP = 1 << 3
 MATRIX = "Coordinate Transformation Matrix"
 
 PROPERTIES = """
@@ -48,10 +47,6 @@ def displays(guest: Guest) -> Iterator[list[str]]:
 def tablet(guest: Guest, displays: list[str]) -> Iterator[Tablet]:
     with Tablet(guest, *displays) as plugged:
         yield plugged
-
-
-def on(display: str, *words: str) -> list[str]:
-    return ["env", f"DISPLAY={display}", *words]
 
 
 def put(guest: Guest, displays: list[str], output: str) -> None:
