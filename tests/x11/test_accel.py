@@ -8,19 +8,16 @@ import pytest
 from accel_stage import (
     ADAPTIVE,
     CONSTANT,
-    KEYBOARD,
-    MOUSE,
     PROFILE,
     SCALING,
     called,
     done,
     everything,
-    number,
     sentence,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from x_servers import xvfb
+from x_servers import KEYBOARD, MOUSE, number, xvfb
 from Xlib import X, Xatom
 from Xlib.display import Display
 from Xlib.ext import randr

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner, Result
-from x_servers import xvfb
+from x_servers import number, xvfb
 from Xlib import error
 from Xlib.display import Display
-from Xlib.ext import xinput
 
 from xenabs.cli import cli
 from xenabs.errors import XenabsError
@@ -46,8 +45,7 @@ def tablet(opened: Display) -> InputDevice:
 
 
 def stand_in(display: Display) -> InputDevice:
-    devices = display.xinput_query_device(xinput.AllDevices).devices
-    mouse = next(int(each.deviceid) for each in devices if each.name == "Xvfb mouse")
+    mouse = number(display)
     properties.put(display, mouse, CALIBRATION, mapping.IDENTITY)
     return InputDevice(mouse, mapping.TABLET, ABSOLUTE, "libinput")
 
