@@ -6,13 +6,12 @@ properties "Device Accel ..." (X.Org's PointerAcceleration document). Besides, w
 driver, the server multiplies relative motion by the device's matrix (its dix/getevents.c).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from xenabs.x11.mapping import IDENTITY, MATRIX
 from xenabs.x11.properties import Value
-
-Values = Mapping[str, Value]
+from xenabs.x11.values import Values
 
 LIBINPUT_PROFILE = "libinput Accel Profile Enabled"
 LIBINPUT_SPEED = "libinput Accel Speed"
