@@ -118,6 +118,17 @@ def test_a_refusal_leaves_all_as_it_was(
     assert properties.get(opened, tablet.id, CALIBRATION) == mapping.IDENTITY
 
 
+@pytest.mark.parametrize("value", [[5, 8, [1]], ["INTEGER", 7, [1]], ["INTEGER", 8, ["a"]], None])
+def test_a_record_of_somebody_else_is_told(
+    opened: Display, tablet: InputDevice, value: object
+) -> None:
+    record = json.dumps({"to": "left", "before": {CALIBRATION: value}})
+    properties.put(opened, tablet.id, mapping.RECORD, Value("STRING", 8, tuple(record.encode())))
+    with pytest.raises(XenabsError, match="xinput delete-prop"):
+        mapping.free(opened, tablet)
+    properties.delete(opened, tablet.id, mapping.RECORD)
+
+
 def test_of_several_screens_none_is_tied_but_it_says_what_does_it() -> None:
     with (
         xvfb("-screen", "1", "800x600x24") as server,

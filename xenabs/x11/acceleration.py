@@ -116,8 +116,8 @@ def _packed(before: Values) -> Value:
 def _unpacked(record: Value, device: InputDevice) -> dict[str, Value]:
     try:
         entries: list[Any] = json.loads(bytes(record.items))
-        before = {name: Value(kind, bits, tuple(items)) for name, kind, bits, items in entries}
-        if not all(isinstance(name, str) and value.sound for name, value in before.items()):
+        before = {name: Value.recorded(*value) for name, *value in entries}
+        if not all(isinstance(name, str) for name in before):
             raise ValueError
         return before
     except (ValueError, TypeError):

@@ -47,10 +47,7 @@ def tie_of(display: Display, tablet: InputDevice) -> Tie | None:
         return None
     try:
         known = json.loads(bytes(record.items))
-        before = {
-            name: Value(kind, bits, tuple(items))
-            for name, (kind, bits, items) in known["before"].items()
-        }
+        before = {name: Value.recorded(*value) for name, value in known["before"].items()}
         return Tie(str(known["to"]), before)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise XenabsError(
