@@ -18,8 +18,10 @@ benchmarks use the same through Python:
 
 How it is put together, from the ground up:
 
-    errors, progress, host, places   a failure in one sentence; words for who waits; commands of
-                                     this machine; where cache and state are
+    errors, progress, host, places, closing, lock
+                                     a failure in one sentence; words for who waits; commands of
+                                     this machine; where cache and state are; what ends with a
+                                     with statement; what one process does at a time
     cache                            built artefacts, named by a hash of what went into them
     packages, keys                   which packages and modules; the ssh key of the bed
     boot_files, trees                Xen, kernel and modules out of their packages; Debian trees
@@ -34,7 +36,8 @@ How it is put together, from the ground up:
     domain, bed                      xl's configuration of a guest; Bed and Guest
     backend                          the guest's device model killed, its vkbd detached
     rfb, probe                       a VNC client; where the guest's X pointer is
-    processes                        xenabs' processes in a guest, killed and looked at
+    conversation, processes          a program in a guest, asked from here; xenabs' processes there,
+                                     killed and looked at
     xserver, mouse, tablet           further X servers in a guest, and what points there: relative
                                      mice, a second tablet
     overlay/                         files of dom0, of the guest and of both initrds

@@ -17,11 +17,10 @@ from testbed.domain import Wanted
 from testbed.mouse import PATTERNS, Mouse, Pixel, Step
 from testbed.places import CHECKOUT
 from testbed.progress import step
-from testbed.xserver import XServer
+from testbed.xserver import DRIVERS, XServer
 
 SNIPPET = CHECKOUT / "xorg.conf.d/90-xenabs.conf"
 NAME = "Xen Virtual Pointer"
-DRIVERS = ("libinput", "evdev")
 START = (400, 600)
 """A pixel of the screen with room for what acceleration makes of the way."""
 

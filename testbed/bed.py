@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import subprocess
 import sys
 import time
@@ -10,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 
-from testbed import cache, domain, host, images, outer
+from testbed import cache, domain, host, images, lock, outer
 from testbed.errors import BedError, last_lines
 from testbed.places import state_dir
 from testbed.progress import say, step
@@ -110,12 +108,7 @@ class Bed:
         self.up()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._booted_here:
             self.down()
 
@@ -123,12 +116,7 @@ class Bed:
     def _exclusive(self) -> Iterator[None]:
         """Let no other process change this bed meanwhile."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(self.directory / "lock", "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say("another command is changing this bed; waiting for it")
-                fcntl.flock(lock, fcntl.LOCK_EX)
+        with lock.held(self.directory / "lock", "another command is changing this bed"):
             # Another process may have changed it since we looked last.
             self._running = outer.find(self.directory)
             yield

@@ -7,7 +7,6 @@ contents whenever a file's time is not the recorded one. What does not fit is bu
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from testbed import lock
 from testbed.places import cache_dir
 from testbed.progress import say
 
@@ -55,18 +55,10 @@ def _files(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def locked() -> Iterator[None]:
-    """Hold the cache for oneself, so that two builds do not do the same work at once.
-
-    The kernel drops the lock when its holder ends, however it ends.
-    """
+    """Hold the cache for oneself, so that two builds do not do the same work at once."""
     directory = cache_dir()
     directory.mkdir(parents=True, exist_ok=True)
-    with open(directory / "lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("another build is at work in the cache; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with lock.held(directory / "lock", "another build is at work in the cache"):
         yield
 
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any
 
 from testbed.bed import Guest
-from testbed.errors import BedError
-from testbed.outer import LineReader
-from testbed.payload import PROGRAMS_IN_GUEST
+from testbed.conversation import Conversation
 
 Step = tuple[int, int]
 Pixel = tuple[int, int]
@@ -32,51 +26,18 @@ PATTERNS: dict[str, list[Step]] = {
 }
 
 
-class Mouse:
+class Mouse(Conversation):
     """Mice in a guest that X servers there see; see testbed/guest/mouse.py.
 
-    Each answer has what each of the servers says, by its name (":1"). The mice go with this object.
+    Each answer has what each of the servers says, by its name (":1"). `close` unplugs them all.
     """
 
     def __init__(self, guest: Guest, *displays: str) -> None:
-        self._process = guest.popen(["python3", f"{PROGRAMS_IN_GUEST}/mouse.py"])
-        assert self._process.stdout is not None
-        self._reader = LineReader(self._process.stdout.fileno())
+        super().__init__(guest, "mouse.py", patience=ANSWER)
         #: where each mouse is in /dev/input, by its name
         self.nodes: dict[str, str] = {}
         for display in displays:
             self.see(display)
-
-    def __enter__(self) -> Mouse:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Unplug them all."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()  # it ends then, and ssh with it
-        self._process.wait()
-        self._process.stdout.close()
-
-    def _ask(self, what: str, **more: Any) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"ask": what, **more}).encode() + b"\n")
-        self._process.stdin.flush()
-        try:
-            line = self._reader.next(time.monotonic() + ANSWER)
-        except TimeoutError:
-            line = None
-        if line is None:
-            raise BedError("The mouse in the guest does not answer.")
-        facts: dict[str, Any] = json.loads(line)
-        return facts
 
     def see(self, display: str) -> None:
         """Have one more server see the mice, those that there are included."""

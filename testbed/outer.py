@@ -220,8 +220,7 @@ class Lines:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        assert self._tail.stdout is not None
-        self.reader = LineReader(self._tail.stdout.fileno())
+        self.reader = LineReader.of(self._tail)
 
     def close(self) -> None:
         """End the tail."""
@@ -236,6 +235,12 @@ class LineReader:
         self._descriptor = descriptor
         self._buffer = b""
 
+    @classmethod
+    def of(cls, process: subprocess.Popen[bytes]) -> LineReader:
+        """Of a process whose stdout is a pipe; the pipe stays the process's."""
+        assert process.stdout is not None
+        return cls(process.stdout.fileno())
+
     def next(self, deadline: float) -> str | None:
         """The next line, None at the end; TimeoutError once time.monotonic() is past deadline."""
         while b"\n" not in self._buffer:
@@ -249,3 +254,16 @@ class LineReader:
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line.decode(errors="replace").rstrip("\r")
+
+    def until(self, words: str, seconds: float) -> None:
+        """Read on until a line has these words in it; BedError if none has in time."""
+        deadline = time.monotonic() + seconds
+        lines: list[str] = []
+        while not lines or words not in lines[-1]:
+            try:
+                line = self.next(deadline)
+            except TimeoutError:
+                line = None
+            if line is None:
+                raise BedError(f"No line has {words!r} in it.", {"the lines": "\n".join(lines)})
+            lines.append(line)

@@ -8,10 +8,10 @@ import socket
 import subprocess
 import time
 from contextlib import suppress
-from types import TracebackType
 from typing import Any
 
 from testbed.bed import Guest
+from testbed.closing import Closing
 from testbed.errors import BedError
 from testbed.outer import FORWARDS, LineReader
 from testbed.payload import PROGRAMS_IN_GUEST
@@ -34,7 +34,7 @@ while pgrep -f '[p]ointer_probe' >/dev/null; do sleep 0.1; done
 """
 
 
-class Pointer:
+class Pointer(Closing):
     """A probe that runs in a guest, and a VNC connection that moves the guest's pointer.
 
     ``screen`` is the X screen's width and height. Events of the probe's window are kept in their
@@ -48,9 +48,8 @@ class Pointer:
         guest.run(["sh", "-c", END_ANOTHER])
         program = ["python3", f"{PROGRAMS_IN_GUEST}/pointer_probe.py", port]
         self._process = guest.popen(program, stdin=subprocess.DEVNULL)
-        assert self._process.stdout is not None
         try:
-            if LineReader(self._process.stdout.fileno()).next(time.monotonic() + ANSWER) is None:
+            if LineReader.of(self._process).next(time.monotonic() + ANSWER) is None:
                 raise BedError("The pointer probe in the guest did not start.")
             self._socket = socket.create_connection(guest.probe_address, ANSWER)
         except OSError as error:  # TimeoutError is one, too
@@ -67,17 +66,6 @@ class Pointer:
         while self.screen == (0, 0):
             self._next(deadline)
         self.fence()
-
-    def __enter__(self) -> Pointer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the probe: it stops when its connection does."""

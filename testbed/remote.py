@@ -165,7 +165,8 @@ class Machine:
     def follow(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
         """Start a command there that only writes, such as tail -F, with a pipe from its stdout.
 
-        It gets SIGTERM when the result's stdin is closed or the result is killed.
+        It gets SIGTERM when the result's stdin is closed, as a with statement on the result does
+        at its end, or when the result is killed.
         """
         return self.popen(["sh", "-c", UNTIL_EOF, "sh", *argv])
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 import struct
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING
 
+from testbed.closing import Closing
 from testbed.errors import BedError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ PIXEL_FORMAT = struct.pack(">BBBBHHHBBB3x", 32, 24, 0, 1, 255, 255, 255, 16, 8, 
 BYTES_PER_PIXEL = 4
 
 
-class Rfb:
+class Rfb(Closing):
     """A connection to a VNC server.
 
     ``width`` and ``height`` are the server's screen in pixels; they follow when it is resized.
@@ -37,17 +37,6 @@ class Rfb:
             self._greet()
         except (OSError, EOFError) as error:
             raise BedError(f"No VNC server answers at {host}:{port} ({error}).") from None
-
-    def __enter__(self) -> Rfb:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the connection."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from typing import Any
 
 from testbed.bed import Guest
@@ -30,34 +29,14 @@ class Service:
 
     def __init__(self, guest: Guest, *arguments: str) -> None:
         """Start it and wait until it is connected; BedError with its words if it ends first."""
-        self._guest = guest
         self._process = guest.popen(
             ["xenabs", "run", *arguments], stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT
         )
-        assert self._process.stdout is not None
-        self._lines = LineReader(self._process.stdout.fileno())
-        self.wait_for("connected to")
-
-    def wait_for(self, words: str) -> None:
-        """Until it says a line with these words in it."""
-        said = []
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                line = self._lines.next(deadline)
-            except TimeoutError:
-                line = None
-            if line is None:
-                raise BedError(
-                    f"xenabs does not say {words!r} (exit status: {self._process.poll()}).",
-                    {
-                        "its words": "\n".join(said),
-                        "the guest": self._guest.run(["sh", "-c", HANGING], check=False).stdout,
-                    },
-                )
-            said.append(line)
-            if words in line:
-                return
+        try:
+            LineReader.of(self._process).until("connected to", PATIENCE)
+        except BedError as error:
+            there = guest.run(["sh", "-c", HANGING], check=False).stdout
+            raise BedError(error.sentence, {**error.evidence, "the guest": there}) from None
 
     def wait(self) -> int:
         """Its exit status, once it has ended."""

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Any
 
 from testbed.bed import Guest
-from testbed.errors import BedError
-from testbed.outer import LineReader
-from testbed.payload import PROGRAMS_IN_GUEST
+from testbed.conversation import Conversation
 
 Pixel = tuple[int, int]
 
@@ -19,53 +14,16 @@ Pixel = tuple[int, int]
 ANSWER = 200
 
 
-class Tablet:
+class Tablet(Conversation):
     """A tablet in a guest that X servers there see; see testbed/guest/tablet.py.
 
-    It is plugged in at first. It says what xenabs' own would for a VNC client, of a screen of any
-    size. Each answer has what each of the servers says, by its name (":1").
+    It is plugged in at first, until `close`. It says what xenabs' own would for a VNC client, of a
+    screen of any size. Each answer has what each of the servers says, by its name (":1").
     """
 
     def __init__(self, guest: Guest, *displays: str) -> None:
-        self._process = guest.popen(["python3", f"{PROGRAMS_IN_GUEST}/tablet.py", *displays])
-        assert self._process.stdout is not None
-        self._reader = LineReader(self._process.stdout.fileno())
-        self._answer()
+        super().__init__(guest, "tablet.py", *displays, patience=ANSWER)
         self.plug()
-
-    def __enter__(self) -> Tablet:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Unplug it."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()  # it ends then, and ssh with it
-        self._process.wait()
-        self._process.stdout.close()
-
-    def _answer(self) -> dict[str, Any]:
-        try:
-            line = self._reader.next(time.monotonic() + ANSWER)
-        except TimeoutError:
-            line = None
-        if line is None:
-            raise BedError("The tablet in the guest does not answer.")
-        facts: dict[str, Any] = json.loads(line)
-        return facts
-
-    def _ask(self, what: str, **more: Any) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"ask": what, **more}).encode() + b"\n")
-        self._process.stdin.flush()
-        return self._answer()
 
     def plug(self) -> None:
         """A new tablet, which all servers use by now."""

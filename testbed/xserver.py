@@ -6,9 +6,9 @@ import itertools
 import shlex
 import time
 from collections.abc import Iterable, Mapping
-from types import TracebackType
 
 from testbed.bed import Guest
+from testbed.closing import Closing
 from testbed.errors import BedError
 from testbed.outer import LineReader
 
@@ -16,6 +16,7 @@ from testbed.outer import LineReader
 STARTING = 120
 #: KiB; for several heads of more than 4000 pixels each way
 VIDEO_MEMORY = 256 << 10
+DRIVERS = ("libinput", "evdev")
 NUMBERS = itertools.count(1)
 
 CONFIGURATION = """\
@@ -44,11 +45,11 @@ EndSection
 """
 
 
-class XServer:
+class XServer(Closing):
     """Xorg beside the guest's own on :0, with the guest's input devices and heads of its own.
 
     ``heads`` are the sizes of the outputs DUMMY0, DUMMY1 and so on, side by side from the left.
-    ``driver`` is "libinput" or "evdev", for all input devices. ``snippets`` are texts by file
+    ``driver`` is one of DRIVERS, for all input devices. ``snippets`` are texts by file
     name; they are in its own directory of such files, after the distribution's and the driver's.
     """
 
@@ -80,8 +81,7 @@ class XServer:
         ]
         said = f"{self._directory}/said"
         self._process = guest.follow(["sh", "-c", f"exec {shlex.join(words)} 2>{said}"])
-        assert self._process.stdout is not None
-        reader = LineReader(self._process.stdout.fileno())
+        reader = LineReader.of(self._process)
         try:
             ready = reader.next(time.monotonic() + STARTING)
         except TimeoutError:
@@ -91,27 +91,19 @@ class XServer:
             evidence = {"its words": guest.run(["cat", said], check=False).stdout}
             raise BedError(f"The X server {self.display} in the guest does not start.", evidence)
 
-    def __enter__(self) -> XServer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """End it."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+        with self._process:  # closes its stdin, and waits until it has ended
+            pass
 
     def log(self) -> str:
         """What it has said of itself and its devices so far."""
         return self._guest.run(["cat", f"{self._directory}/log"]).stdout
+
+
+def on(display: str, *words: str) -> list[str]:
+    """The words of a command in the guest for another display than its own."""
+    return ["env", f"DISPLAY={display}", *words]
 
 
 def _outputs(heads: list[tuple[int, int]]) -> str:

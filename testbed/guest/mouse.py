@@ -1,6 +1,6 @@
 """Runs in the guest: relative mice of uinput that are moved, and where X servers' pointers go.
 
-It talks in lines of JSON, questions on stdin and an answer to each on stdout:
+What can be asked (see conversation.py):
 
     {"ask": "see", "server": SERVER}
             an X server, ":1" for one, is to see the mice from now on; answered once it uses those
@@ -21,13 +21,12 @@ waits for a length of time. Mice are unplugged at the end of stdin, which ends t
 
 from __future__ import annotations
 
-import json
 import select
-import sys
 import time
 from collections.abc import Callable, Container
 from typing import Any
 
+from conversation import serve
 from evdev import UInput, ecodes
 from Xlib import X
 from Xlib.display import Display
@@ -117,13 +116,12 @@ class Mice:
         self.mice: dict[str, UInput] = {}
         self.ids: dict[str, dict[str, int]] = {}
 
-    def see(self, name: str) -> dict[str, Any]:
+    def see(self, server: str) -> None:
         """One more server, once it uses the mice that there are."""
-        server = Server(name)
+        new = Server(server)
         for mouse in self.mice:
-            self.ids[mouse][name] = server.await_new(mouse, ())
-        self.servers.append(server)
-        return {}
+            self.ids[mouse][server] = new.await_new(mouse, ())
+        self.servers.append(new)
 
     def plug(self, name: str) -> dict[str, Any]:
         """A new mouse, once each server uses it."""
@@ -134,13 +132,12 @@ class Mice:
         }
         return {"ids": self.ids[name], "node": self.mice[name].device.path}
 
-    def unplug(self, name: str) -> dict[str, Any]:
+    def unplug(self, name: str) -> None:
         """Take a mouse away; return once no server has it any more."""
         self.mice.pop(name).close()
         ids = self.ids.pop(name)
         for server in self.servers:
             server.await_gone(ids[server.name])
-        return {}
 
     def move(
         self, name: str, steps: list[tuple[int, int]], interval: float, start: tuple[int, int]
@@ -163,27 +160,9 @@ class Mice:
 
 
 def main() -> None:
-    """Answer one question after the other."""
+    """Answer the host."""
     mice = Mice()
-    for line in sys.stdin:
-        match json.loads(line):
-            case {"ask": "see", "server": server}:
-                answer = mice.see(server)
-            case {"ask": "plug", "name": name}:
-                answer = mice.plug(name)
-            case {"ask": "unplug", "name": name}:
-                answer = mice.unplug(name)
-            case {
-                "ask": "move",
-                "name": name,
-                "steps": steps,
-                "interval": interval,
-                "start": start,
-            }:
-                answer = mice.move(name, steps, interval, start)
-            case question:
-                answer = {"error": f"unknown question {question!r}"}
-        print(json.dumps(answer), flush=True)
+    serve(see=mice.see, plug=mice.plug, unplug=mice.unplug, move=mice.move)
 
 
 if __name__ == "__main__":

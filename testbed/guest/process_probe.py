@@ -1,6 +1,6 @@
 """Runs in the guest: kills xenabs' processes at a given moment, and looks at how xenabs fares.
 
-It talks in lines of JSON, questions on stdin and an answer to each on stdout:
+What can be asked (see conversation.py):
 
     {"ask": "kill", "who": [KIND...], "signal": NAME, "after": S, "gone": [PID...]}
             waits for a process of each kind that is not gone yet, a daemon also to take its
@@ -16,19 +16,19 @@ A KIND is "daemon" or "guardian". The end of stdin ends the program.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import select
-import signal
-import sys
 import time
 from collections import Counter
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
+from signal import Signals, pidfd_send_signal
 from typing import Any
 
 import evdev
+from conversation import serve
 
 from xenabs import status
 from xenabs.rundir import RUN
@@ -60,9 +60,9 @@ def has_device() -> int:
     return int((RUN / f"{device.name}.lock").read_text() or 0)
 
 
-def kill(who: list[str], signal_name: str, after: float, gone: list[int]) -> dict[str, Any]:
+def kill(who: list[str], signal: str, after: float, gone: list[int]) -> dict[str, Any]:
     """Send a signal to a process of each kind; return when they have ended."""
-    number = signal.Signals["SIG" + signal_name]
+    number = Signals["SIG" + signal]
     deadline = time.monotonic() + PATIENCE
     while True:
         there = processes()
@@ -76,7 +76,7 @@ def kill(who: list[str], signal_name: str, after: float, gone: list[int]) -> dic
     time.sleep(after)
     for handle in handles:
         with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(handle, number)
+            pidfd_send_signal(handle, number)
     for handle in handles:
         select.select([handle], [], [], PATIENCE)
         os.close(handle)
@@ -164,20 +164,8 @@ def look(log: KernelLog, store: Store) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answer one question after the other."""
-    log, store = KernelLog(), Store()
-    print(json.dumps({}), flush=True)
-    for line in sys.stdin:
-        match json.loads(line):
-            case {"ask": "kill", "who": who, "signal": name, "after": after, "gone": gone}:
-                answer = kill(who, name, after, gone)
-            case {"ask": "settle", "gone": gone}:
-                answer = settle(gone)
-            case {"ask": "look"}:
-                answer = look(log, store)
-            case question:
-                answer = {"error": f"unknown question {question!r}"}
-        print(json.dumps(answer), flush=True)
+    """Answer the host."""
+    serve(kill=kill, settle=settle, look=partial(look, KernelLog(), Store()))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Runs in the guest: a tablet that says what xenabs' says, and where X servers' pointers go.
 
-The X servers are those in its arguments, ":1" for one. It talks in lines of JSON, questions on
-stdin and an answer to each on stdout:
+The X servers are those in its arguments, ":1" for one. What can be asked (see conversation.py):
 
     {"ask": "plug"}     a new tablet; answered once each server uses it
     {"ask": "unplug"}   answered once no server has it any more
@@ -20,13 +19,13 @@ time. The tablet goes at the end of stdin, which ends the program.
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 import sys
 from collections.abc import Mapping
 from typing import Any
 
+from conversation import serve
 from evdev import ecodes
 from mouse import Server
 
@@ -44,18 +43,22 @@ VKBD = "vkbd-9"
 
 
 class Tablet:
-    """One that is plugged in, and the servers that see it."""
+    """One that is plugged in at times, and the servers that see it."""
 
     def __init__(self, servers: list[Server]) -> None:
         self.servers = servers
-        known = {server.name: server.devices() for server in servers}
+
+    def plug(self) -> None:
+        """Make it; return once each server uses it."""
+        known = {server.name: server.devices() for server in self.servers}
         self.device = tablet.create(VKBD)
         self.axes = [-1, -1]
         self.ids = {
-            server.name: server.await_new(tablet.NAME, known[server.name]) for server in servers
+            server.name: server.await_new(tablet.NAME, known[server.name])
+            for server in self.servers
         }
 
-    def close(self) -> None:
+    def unplug(self) -> None:
         """Take it away; return once no server has it any more."""
         self.device.close()
         for server in self.servers:
@@ -77,7 +80,7 @@ class Tablet:
 
     def point(
         self, size: tuple[int, int], points: list[Pixel], warps: Mapping[str, Pixel]
-    ) -> dict[str, list[Pixel]]:
+    ) -> dict[str, Any]:
         """Where each server's pointer was after each point."""
         pixels: dict[str, list[Pixel]] = {server.name: [] for server in self.servers}
         batch = 1 if warps else BATCH
@@ -89,17 +92,17 @@ class Tablet:
             for server in self.servers:
                 # The last one is where the wheel was turned.
                 pixels[server.name] += server.path()[:-1]
-        return pixels
+        return {"pixels": pixels}
 
-    def turn(self, warps: Mapping[str, Pixel]) -> dict[str, Pixel]:
+    def turn(self, warps: Mapping[str, Pixel]) -> dict[str, Any]:
         """Where each server has the wheel turned when nobody says where."""
         self.warp(warps)
         self.write(WHEEL)
         return self.turned()
 
-    def turned(self) -> dict[str, Pixel]:
+    def turned(self) -> dict[str, Any]:
         """Where each server has seen the wheel turned."""
-        return {server.name: server.path()[-1] for server in self.servers}
+        return {"pixels": {server.name: server.path()[-1] for server in self.servers}}
 
     def forget(self) -> None:
         """What has been is not what comes: the server moves a pointer when outputs change, too."""
@@ -116,27 +119,9 @@ class Tablet:
 
 
 def main() -> None:
-    """Answer one question after the other."""
-    servers = [Server(name) for name in sys.argv[1:]]
-    plugged: Tablet | None = None
-    print(json.dumps({}), flush=True)
-    for line in sys.stdin:
-        answer: dict[str, Any] = {}
-        match json.loads(line), plugged:
-            case {"ask": "plug"}, None:
-                plugged = Tablet(servers)
-            case {"ask": "unplug"}, Tablet() as present:
-                present.close()
-                plugged = None
-            case {"ask": "point", "size": size, "points": points, "warps": warps}, Tablet() as one:
-                answer = {"pixels": one.point(size, points, warps)}
-            case {"ask": "turn", "warps": warps}, Tablet() as one:
-                answer = {"pixels": one.turn(warps)}
-            case {"ask": "turned"}, Tablet() as one:
-                answer = {"pixels": one.turned()}
-            case question, _:
-                answer = {"error": f"unknown question {question!r}"}
-        print(json.dumps(answer), flush=True)
+    """Answer the host."""
+    one = Tablet([Server(name) for name in sys.argv[1:]])
+    serve(plug=one.plug, unplug=one.unplug, point=one.point, turn=one.turn, turned=one.turned)
 
 
 if __name__ == "__main__":

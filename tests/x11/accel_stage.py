@@ -20,8 +20,6 @@ from xenabs.x11.properties import Value
 
 PATIENCE = 30
 """Seconds."""
-MOUSE = "Xvfb mouse"
-KEYBOARD = "Xvfb keyboard"
 PROFILE = "Device Accel Profile"
 CONSTANT = "Device Accel Constant Deceleration"
 ADAPTIVE = "Device Accel Adaptive Deceleration"
@@ -61,12 +59,6 @@ def everything(display: Display) -> Everything:
     root = display.screen().root
     ours = frozenset(display.get_atom_name(atom) for atom in root.list_properties())
     return values, pointer_control.read(display), ours
-
-
-def number(display: Display, name: str = MOUSE) -> int:
-    """The id of a device."""
-    devices = display.xinput_query_device(xinput.AllDevices).devices
-    return next(int(each.deviceid) for each in devices if each.name == name)
 
 
 @contextmanager

@@ -8,19 +8,16 @@ import pytest
 from accel_stage import (
     ADAPTIVE,
     CONSTANT,
-    KEYBOARD,
-    MOUSE,
     PROFILE,
     SCALING,
     called,
     done,
     everything,
-    number,
     sentence,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from x_servers import xvfb
+from x_servers import KEYBOARD, MOUSE, number, xvfb
 from Xlib import X, Xatom
 from Xlib.display import Display
 from Xlib.ext import randr
@@ -30,6 +27,7 @@ from xenabs.x11 import (
     connection,
     pointer_control,
     properties,
+    refusal,
     schemes,
     workarounds,
 )
@@ -206,11 +204,11 @@ def test_what_a_driver_refuses_is_told_and_taken_back(
     assert MOUSE in text
     assert "enable" not in text
     assert everything(fresh) == before
-    properties.put(fresh, number(fresh), acceleration.ENABLED, Value.integers(0, bits=8))
+    properties.put(fresh, number(fresh), refusal.ENABLED, Value.integers(0, bits=8))
     try:
         text = sentence(fresh, "off", "--device", MOUSE)
     finally:
-        properties.put(fresh, number(fresh), acceleration.ENABLED, Value.integers(1, bits=8))
+        properties.put(fresh, number(fresh), refusal.ENABLED, Value.integers(1, bits=8))
     assert text.endswith(f"it is disabled, enable it first, with xinput enable {number(fresh)}")
 
 
@@ -232,7 +230,7 @@ def test_a_driver_without_the_flat_profile_is_told(
         adaptive = Value.integers(1, 0, bits=8)
         put(display, number(display), schemes.LIBINPUT_SPEED, Value.floats(0))
         put(display, number(display), schemes.LIBINPUT_PROFILE, adaptive)
-        put(display, number(display), schemes.LIBINPUT_AVAILABLE, adaptive)
+        put(display, number(display), refusal.AVAILABLE[schemes.LIBINPUT_PROFILE], adaptive)
         before = everything(display)
         monkeypatch.setattr(properties, "put", put)
         assert "has no such profile" in sentence(display, "off", "--device", MOUSE)

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from accel_stage import KEYBOARD, MOUSE, PATIENCE, PROFILE, done, number, sentence, watching
-from x_servers import Server, xvfb
+from accel_stage import PATIENCE, PROFILE, done, sentence, watching
+from x_servers import KEYBOARD, MOUSE, Server, number, xvfb
 from Xlib.display import Display
 from Xlib.ext import xinput
 

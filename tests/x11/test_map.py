@@ -10,10 +10,10 @@ from contextlib import contextmanager
 
 import pytest
 from click.testing import CliRunner, Result
-from x_servers import xvfb
+from x_servers import number, xvfb
 from Xlib import error
 from Xlib.display import Display
-from Xlib.ext import randr, xinput
+from Xlib.ext import randr
 
 from xenabs.cli import cli
 from xenabs.errors import XenabsError
@@ -56,8 +56,7 @@ def tablet(opened: Display) -> InputDevice:
 
 
 def stand_in(display: Display) -> InputDevice:
-    devices = display.xinput_query_device(xinput.AllDevices).devices
-    mouse = next(int(each.deviceid) for each in devices if each.name == "Xvfb mouse")
+    mouse = number(display)
     properties.put(display, mouse, CALIBRATION, mapping.IDENTITY)
     return InputDevice(mouse, mapping.TABLET, ABSOLUTE, "libinput")
 
@@ -151,6 +150,17 @@ def test_a_refusal_leaves_all_as_it_was(
     assert everything(opened, tablet) == before
     assert mapping.free(opened, tablet) is tied
     assert properties.get(opened, tablet.id, CALIBRATION) == mapping.IDENTITY
+
+
+@pytest.mark.parametrize("value", [[5, 8, [1]], ["INTEGER", 7, [1]], ["INTEGER", 8, ["a"]], None])
+def test_a_record_of_somebody_else_is_told(
+    opened: Display, tablet: InputDevice, value: object
+) -> None:
+    record = json.dumps({"to": "left", "before": {CALIBRATION: value}})
+    properties.put(opened, tablet.id, mapping.RECORD, Value("STRING", 8, tuple(record.encode())))
+    with pytest.raises(XenabsError, match="xinput delete-prop"):
+        mapping.free(opened, tablet)
+    properties.delete(opened, tablet.id, mapping.RECORD)
 
 
 def test_of_several_screens_none_is_tied_but_it_says_what_does_it() -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from x_servers import number
 from Xlib.display import Display
-from Xlib.ext import xinput
 
 from xenabs.x11 import connection, properties
 from xenabs.x11.properties import Value
@@ -30,8 +30,7 @@ def opened(display_name: str) -> Iterator[Display]:
 
 @pytest.fixture(scope="module")
 def mouse(opened: Display) -> int:
-    devices = opened.xinput_query_device(xinput.AllDevices).devices
-    return next(int(each.deviceid) for each in devices if each.name == "Xvfb mouse")
+    return number(opened)
 
 
 @settings(deadline=None)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from x_servers import xvfb
+from x_servers import number, xvfb
 from Xlib import X, error
 from Xlib.display import Display
 from Xlib.ext import xinput, xtest
@@ -15,7 +15,6 @@ from Xlib.protocol import rq
 
 from xenabs.x11 import devices, workarounds
 
-MOUSE = "Xvfb mouse"
 PROFILE = "Device Accel Profile"
 
 
@@ -25,11 +24,6 @@ def mended(display_name: str) -> Iterator[Display]:
     workarounds.apply(connection)
     yield connection
     connection.close()
-
-
-def mouse(display: Display) -> int:
-    devices = display.xinput_query_device(xinput.AllDevices).devices
-    return next(int(each.deviceid) for each in devices if each.name == MOUSE)
 
 
 def test_opening_prints_nothing(
@@ -110,7 +104,7 @@ def test_the_pointer_is_where_it_was_put(mended: Display) -> None:
     xtest.fake_input(mended, X.MotionNotify, x=321, y=123)
     assert workarounds.query_pointer(mended, 2) == (321, 123)
     with pytest.raises(error.XError):
-        workarounds.query_pointer(mended, mouse(mended))
+        workarounds.query_pointer(mended, number(mended))
 
 
 def test_a_refused_property_is_raised(
@@ -118,14 +112,14 @@ def test_a_refused_property_is_raised(
 ) -> None:
     with pytest.raises(TypeError):
         display.xinput_change_device_property(
-            mouse(display), 1, 1, X.PropModeReplace, (32, []), onerror=error.CatchError()
+            number(display), 1, 1, X.PropModeReplace, (32, []), onerror=error.CatchError()
         )
     with pytest.raises(TypeError):
-        display.xinput_delete_device_property(mouse(display), 1, onerror=error.CatchError())
+        display.xinput_delete_device_property(number(display), 1, onerror=error.CatchError())
     integer = mended.get_atom("INTEGER")
     for device, name, values in [
-        (mouse(mended), PROFILE, [1, 2]),
-        (mouse(mended), "Device Enabled", [1]),
+        (number(mended), PROFILE, [1, 2]),
+        (number(mended), "Device Enabled", [1]),
         (4711, PROFILE, [1]),
     ]:
         with pytest.raises(error.XError):
@@ -133,7 +127,7 @@ def test_a_refused_property_is_raised(
             workarounds.change_device_property(mended, device, atom, integer, 32, values)
     with pytest.raises(error.BadAccess):
         atom = mended.get_atom("Device Enabled")
-        workarounds.delete_device_property(mended, mouse(mended), atom)
+        workarounds.delete_device_property(mended, number(mended), atom)
     assert capfd.readouterr().err == ""
 
 
@@ -153,19 +147,19 @@ def test_an_integer_is_signed(mended: Display) -> None:
     name, integer = mended.get_atom(PROFILE), mended.get_atom("INTEGER")
 
     def profile() -> int:
-        reply = mended.xinput_get_device_property(mouse(mended), name, X.AnyPropertyType, 0, 1)
+        reply = mended.xinput_get_device_property(number(mended), name, X.AnyPropertyType, 0, 1)
         return int(reply.value[1][0])
 
     before = profile()
     minus_one = workarounds.unsigned(-1)
-    workarounds.change_device_property(mended, mouse(mended), name, integer, 32, [minus_one])
+    workarounds.change_device_property(mended, number(mended), name, integer, 32, [minus_one])
     assert profile() == 0xFFFFFFFF, "upstream is mended"
     assert workarounds.signed(profile()) == -1
     with pytest.raises(OverflowError):
         mended.xinput_change_device_property(
-            mouse(mended), name, integer, X.PropModeReplace, (32, [-1])
+            number(mended), name, integer, X.PropModeReplace, (32, [-1])
         )
-    workarounds.change_device_property(mended, mouse(mended), name, integer, 32, [before])
+    workarounds.change_device_property(mended, number(mended), name, integer, 32, [before])
 
 
 def test_a_name_is_utf8() -> None:

@@ -1,9 +1,15 @@
-"""X servers of this machine, without a screen."""
+"""X servers of this machine, without a screen, and the devices that each of them has."""
 
 import contextlib
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from Xlib.display import Display
+from Xlib.ext import xinput
+
+MOUSE = "Xvfb mouse"
+KEYBOARD = "Xvfb keyboard"
 
 
 @dataclass
@@ -46,3 +52,9 @@ def xvfb(*arguments: str) -> Iterator[Server]:
         yield server
     finally:
         server.end()
+
+
+def number(display: Display, name: str = MOUSE) -> int:
+    """The id of a device."""
+    devices = display.xinput_query_device(xinput.AllDevices).devices
+    return next(int(each.deviceid) for each in devices if each.name == name)

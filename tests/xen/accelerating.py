@@ -1,7 +1,6 @@
 """`xenabs accel` called in a guest, for one of its X servers."""
 
 import json
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from testbed import Guest
 from testbed.mouse import PATTERNS, Mouse, Step
 from testbed.outer import LineReader
-from testbed.xserver import XServer
+from testbed.xserver import XServer, on
 
 #: seconds until the other end has said a line, on a busy host
 SAYING = 60
@@ -48,11 +47,10 @@ class Accel:
         self.guest = guest
         self.display = server.display
         self.mouse = mouse
-        self._words = ["env", f"DISPLAY={server.display}"]
 
     def call(self, *words: str) -> str:
         """What `xenabs accel` says."""
-        return self.guest.run([*self._words, "xenabs", "accel", *words]).stdout
+        return self.guest.run(on(self.display, "xenabs", "accel", *words)).stdout
 
     def state(self, name: str) -> dict[str, Any]:
         """What `status` says of a device."""
@@ -62,7 +60,7 @@ class Accel:
 
     def properties(self) -> Any:
         """Every property of every device, to the last bit."""
-        program = [*self._words, "python3", "-c", PROPERTIES]
+        program = on(self.display, "python3", "-c", PROPERTIES)
         return json.loads(self.guest.run(program).stdout)
 
     def displacements(self, name: str, patterns: Iterable[str] = PATTERNS) -> dict[str, Step]:
@@ -74,30 +72,17 @@ class Accel:
 
     def enable(self, name: str, enabled: bool) -> None:
         """What `xinput enable` and `disable` do."""
-        program = [*self._words, "python3", "-c", ENABLE, name, str(int(enabled))]
+        program = on(self.display, "python3", "-c", ENABLE, name, str(int(enabled)))
         self.guest.run(program)
 
     @contextmanager
     def watching(self, *words: str) -> Iterator[LineReader]:
         """`xenabs accel off --watch`, once it watches; what it says."""
-        words = (*self._words, "xenabs", "accel", "off", "--watch", *words)
-        process = self.guest.follow(words)
-        assert process.stdin is not None and process.stdout is not None
-        try:
-            lines = LineReader(process.stdout.fileno())
-            said(lines, "watching")
+        program = on(self.display, "xenabs", "accel", "off", "--watch", *words)
+        with self.guest.follow(program) as process:
+            lines = LineReader.of(process)
+            lines.until("watching", SAYING)
             yield lines
-        finally:
-            process.stdin.close()
-            process.wait()
-            process.stdout.close()
-
-
-def said(lines: LineReader, words: str) -> None:
-    """Until a line has these words in it."""
-    deadline = time.monotonic() + SAYING
-    while words not in (line := lines.next(deadline) or "the end"):
-        assert line != "the end"
 
 
 ASKED: dict[str, Step] = {

@@ -76,6 +76,11 @@ def until(guest: Guest, condition: str) -> None:
     guest.run(["timeout", "100", "sh", "-c", f"until {condition}; do sleep 0.1; done"])
 
 
+def until_ended(guest: Guest) -> None:
+    """Until the daemon of vkbd-0, which has its lock, has ended."""
+    guest.run(["sh", "-c", "flock 9 true 9</run/xenabs/vkbd-0.lock"])
+
+
 def until_closed(guest: Guest) -> None:
     """Until both of vkbd's ends are at Closed."""
     until(

@@ -1,6 +1,6 @@
 """An HVM guest: its screen is an emulated VGA card's, its pointer vkbd's all the same."""
 
-from pointing import jump_presses_lost, kernel_harm, misplaced, sample, xenbus_states
+from pointing import jump_presses_lost, kernel_harm, misplaced, sample, until_ended, xenbus_states
 
 from testbed import Guest, Wanted
 from testbed.probe import Pointer
@@ -22,6 +22,6 @@ def test_a_press_that_jumps_lands_where_it_was_made(window: Pointer, vnc: Rfb) -
 
 def test_the_end_is_clean(guest: Guest) -> None:
     signal(guest, "TERM")
-    guest.run(["sh", "-c", "flock 9 true 9</run/xenabs/vkbd-0.lock"])
+    until_ended(guest)
     assert xenbus_states(guest) == ("6", "6")
     assert kernel_harm(guest) == []

@@ -13,6 +13,7 @@ from pointing import (
     misplaced,
     sample,
     until_closed,
+    until_ended,
     xenbus_states,
 )
 
@@ -193,6 +194,6 @@ def test_the_end_leaves_both_ends_closed_and_the_kernel_log_clean(guest: Guest) 
     signal(guest, "TERM")
     if service is not None:
         assert service.wait() == 0
-    guest.run(["sh", "-c", "flock 9 true 9</run/xenabs/vkbd-0.lock"])
+    until_ended(guest)
     assert xenbus_states(guest) == ("6", "6")
     assert kernel_harm(guest) == []

@@ -4,18 +4,18 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from accelerating import ACCELERATED, ASKED, Accel, said
+from accelerating import ACCELERATED, ASKED, SAYING, Accel
 
 from testbed import Guest, Wanted
 from testbed.mouse import PATTERNS, Mouse, Step
-from testbed.xserver import XServer
+from testbed.xserver import DRIVERS, XServer
 
 WANTED = Wanted(kind="pv", size=(1280, 800))
 MOUSE = "a mouse"
 LATER = "a mouse plugged in later"
 
 
-@pytest.fixture(scope="module", params=["libinput", "evdev"])
+@pytest.fixture(scope="module", params=DRIVERS)
 def accel(guest: Guest, request: pytest.FixtureRequest) -> Iterator[Accel]:
     with (
         XServer(guest, driver=request.param) as server,
@@ -62,10 +62,10 @@ def test_toggle_twice_is_identity(accel: Accel) -> None:
 
 def test_a_mouse_plugged_in_later_is_exact_while_watched(accel: Accel) -> None:
     with accel.watching("--all") as lines:
-        said(lines, f"{MOUSE} ")
+        lines.until(f"{MOUSE} ", SAYING)
         for patterns in (PATTERNS, [SURE]):
             accel.mouse.plug(LATER)
-            said(lines, f"{LATER} ")
+            lines.until(f"{LATER} ", SAYING)
             moved = accel.displacements(LATER, patterns)
             assert moved == {pattern: ASKED[pattern] for pattern in patterns}
             accel.mouse.unplug(LATER)
@@ -80,7 +80,7 @@ def test_one_that_is_disabled_is_off_when_it_is_enabled(accel: Accel) -> None:
     accel.enable(MOUSE, False)
     with accel.watching("--device", MOUSE) as lines:
         accel.enable(MOUSE, True)
-        said(lines, "acceleration is off")
+        lines.until("acceleration is off", SAYING)
         assert accel.state(MOUSE)["accelerated"] is False
     accel.call("on", "--device", MOUSE)
     assert accel.properties() == before

@@ -1,9 +1,8 @@
 """The tablet on one of two outputs, with both drivers; xenabs map in a guest that runs."""
 
 import json
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -11,9 +10,9 @@ from pointing import Pixel, every_pixel, kernel_harm, sample
 
 from testbed import Guest, Wanted
 from testbed.outer import LineReader
-from testbed.rfb import Rfb
+from testbed.rfb import WHEEL_UP, Rfb
 from testbed.tablet import Tablet
-from testbed.xserver import XServer
+from testbed.xserver import XServer, on
 
 SIZE = (1280, 800)
 WANTED = Wanted(kind="pv", size=SIZE)
@@ -23,7 +22,6 @@ HEADS = (SIZE, SMALL)
 
 #: seconds for xenabs to tell what it has done
 TELLING = 150
-WHEEL_UP = 1 << 3
 MATRIX = "Coordinate Transformation Matrix"
 
 PROPERTIES = """
@@ -49,10 +47,6 @@ def displays(guest: Guest) -> Iterator[list[str]]:
 def tablet(guest: Guest, displays: list[str]) -> Iterator[Tablet]:
     with Tablet(guest, *displays) as plugged:
         yield plugged
-
-
-def on(display: str, *words: str) -> list[str]:
-    return ["env", f"DISPLAY={display}", *words]
 
 
 def put(guest: Guest, displays: list[str], output: str) -> None:
@@ -150,68 +144,41 @@ def test_a_region_and_a_monitor_are_as_good_as_an_output(
     assert wrong(tablet, (640, 0), every_pixel(640, 800), size=(640, 800)) == nothing(displays)
 
 
-class Watch:
-    """xenabs map set --watch on both servers; its lines, one a tablet."""
-
-    def __init__(self, guest: Guest, display: str, output: str) -> None:
-        words = on(display, "xenabs", "map", "set", output, "--watch")
-        self.process = guest.follow(words)
-        assert self.process.stdout is not None
-        self.reader = LineReader(self.process.stdout.fileno())
-
-    def until(self, count: int, *words: str) -> None:
-        """Until so many lines have all the words in them."""
-        deadline = time.monotonic() + TELLING
-        told = []
-        while count:
-            try:
-                told.append(self.reader.next(deadline))
-            except TimeoutError:
-                pytest.fail(f"{count} more of {words} are missing in {told}")
-            assert told[-1] is not None, f"xenabs map set --watch has ended after {told}"
-            count -= all(word in told[-1] for word in words)
-
-    def close(self) -> None:
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
-
-
 @contextmanager
-def watching(guest: Guest, displays: list[str], output: str) -> Iterator[list[Watch]]:
-    watches = [Watch(guest, display, output) for display in displays]
-    try:
-        yield watches
-    finally:
-        for each in watches:
-            each.close()
+def watching(guest: Guest, displays: list[str], output: str) -> Iterator[list[LineReader]]:
+    """xenabs map set --watch on each server; its lines, one a tablet."""
+    with ExitStack() as stack:
+        words = [on(each, "xenabs", "map", "set", output, "--watch") for each in displays]
+        processes = [stack.enter_context(guest.follow(each)) for each in words]
+        yield [LineReader.of(process) for process in processes]
+
+
+def each_says(watches: list[LineReader], count: int, words: str) -> None:
+    """Until each has said so many lines with these words in them."""
+    for lines in watches:
+        for _ in range(count):
+            lines.until(words, TELLING)
 
 
 def test_a_watch_follows_the_output_and_the_tablet(
     guest: Guest, displays: list[str], tablet: Tablet, free: None
 ) -> None:
     with watching(guest, displays, "DUMMY0") as watches:
-        for each in watches:
-            each.until(2, "tied to DUMMY0 (1280x800+0+0)")
+        each_says(watches, 2, "tied to DUMMY0 (1280x800+0+0)")
         for display in displays:
             arrange(guest, display, "DUMMY1", "--mode", "800x600", "--left-of", "DUMMY0")
-        for each in watches:
-            each.until(2, "tied to DUMMY0 (1280x800+800+0)")
+        each_says(watches, 2, "tied to DUMMY0 (1280x800+800+0)")
         assert wrong(tablet, (800, 0), every_pixel(*SIZE)) == nothing(displays)
         for display in displays:
             arrange(guest, display, "DUMMY0", "--mode", "1024x768")
-        for each in watches:
-            each.until(2, "tied to DUMMY0 (1024x768+800+0)")
+        each_says(watches, 2, "tied to DUMMY0 (1024x768+800+0)")
         assert wrong(tablet, (800, 0), every_pixel(*SMALL), size=SMALL) == nothing(displays)
         for display in displays:
             arrange(guest, display, "DUMMY0", "--mode", "1280x800")
-        for each in watches:
-            each.until(2, "tied to DUMMY0 (1280x800+800+0)")
+        each_says(watches, 2, "tied to DUMMY0 (1280x800+800+0)")
         tablet.unplug()
         tablet.plug()
-        for each in watches:
-            each.until(1, "tied to DUMMY0 (1280x800+800+0)")
+        each_says(watches, 1, "tied to DUMMY0 (1280x800+800+0)")
         assert wrong(tablet, (800, 0), sample(*SIZE, 50)) == nothing(displays)
         for display in displays:
             arrange(guest, display, "DUMMY1", "--mode", "1024x768")

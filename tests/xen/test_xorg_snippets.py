@@ -13,14 +13,13 @@ from accelerating import ACCELERATED, ASKED
 
 from testbed import Guest, Wanted
 from testbed.mouse import PATTERNS, Mouse, Step
-from testbed.xserver import XServer
+from testbed.xserver import DRIVERS, XServer, on
 
 WANTED = Wanted(kind="pv")
 CHECKOUT = Path(__file__).parents[2]
 XENS = CHECKOUT / "xorg.conf.d/90-xenabs.conf"
 ALL = CHECKOUT / "xorg.conf.d.available/91-xenabs-all.conf"
 ONCE = CHECKOUT / "xorg.conf.d.available/92-xenabs-once.conf"
-DRIVERS = ("libinput", "evdev")
 
 KERNELS, PS2, USB = (
     "Xen Virtual Pointer",
@@ -108,7 +107,7 @@ class Measured:
 def properties(guest: Guest, server: XServer, names: list[str]) -> dict[str, dict[str, str]]:
     """The properties of devices, as text, by the device's name."""
     each = 'for name; do echo "Device: $name"; xinput list-props "pointer:$name"; done'
-    words = ["env", f"DISPLAY={server.display}", "sh", "-c", each, "sh", *names]
+    words = on(server.display, "sh", "-c", each, "sh", *names)
     parts = guest.run(words).stdout.split("Device: ")[1:]
     return {
         part.split("\n", 1)[0]: dict(re.findall(r"\t(.*) \(\d+\):\t(.*)", part)) for part in parts

@@ -1,32 +1,22 @@
 """A pointer's acceleration: how it is, off, and on again as it was."""
 
-import contextlib
 import json
 from dataclasses import dataclass
 from typing import Any
 
-from Xlib import error
 from Xlib.display import Display
 
 from xenabs.errors import XenabsError
-from xenabs.x11 import properties
+from xenabs.x11 import properties, values
 from xenabs.x11.devices import RELATIVE, XTEST, InputDevice
 from xenabs.x11.grab import grabbed
 from xenabs.x11.properties import Value
-from xenabs.x11.schemes import (
-    LIBINPUT_AVAILABLE,
-    LIBINPUT_PROFILE,
-    SCHEMES,
-    Scheme,
-    Values,
-)
+from xenabs.x11.schemes import SCHEMES, Scheme
+from xenabs.x11.values import Values
 
 RECORD = "xenabs Acceleration Before"
 """The property that keeps the values from before `off`: on the device itself, so that they live
 just as long. A list in JSON of [property, type, bits, items], see `properties.Value`."""
-
-ENABLED = "Device Enabled"
-"""Every device's property; libinput's driver refuses everything of one that is disabled."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +40,8 @@ def read(display: Display, device: InputDevice) -> Acceleration:
     found = _scheme(display, device)
     if found is None:
         return Acceleration(None, None, None, recorded)
-    scheme, values = found
-    return Acceleration(
-        scheme.profile(values), scheme.speed(values), scheme.accelerates(values), recorded
-    )
+    scheme, now = found
+    return Acceleration(scheme.profile(now), scheme.speed(now), scheme.accelerates(now), recorded)
 
 
 def switch_off(display: Display, device: InputDevice, again: bool = False) -> bool:
@@ -74,7 +62,7 @@ def switch_off(display: Display, device: InputDevice, again: bool = False) -> bo
         if record is None or not again:
             properties.put(display, device.id, RECORD, _packed(before))
         try:
-            _put(display, device, scheme.off(before), before)
+            values.put(display, device, scheme.off(before))
         except XenabsError:
             if record is None:
                 properties.delete(display, device.id, RECORD)
@@ -93,9 +81,7 @@ def switch_on(display: Display, device: InputDevice) -> bool:
         record = properties.get(display, device.id, RECORD)
         if record is None:
             return False
-        before = _unpacked(record, device)
-        now = {name: properties.get(display, device.id, name) for name in before}
-        _put(display, device, before, {name: value for name, value in now.items() if value})
+        values.put(display, device, _unpacked(record, device))
         properties.delete(display, device.id, RECORD)
         return True
 
@@ -116,68 +102,24 @@ def _scheme(display: Display, device: InputDevice) -> tuple[Scheme, dict[str, Va
     if device.kind != RELATIVE or device.driver == XTEST:
         return None
     for scheme in SCHEMES:
-        found = {name: properties.get(display, device.id, name) for name in scheme.properties}
-        values = {name: value for name, value in found.items() if value}
-        if scheme.properties[0] in values:
-            return scheme, values
+        found = values.present(display, device, scheme.properties)
+        if scheme.properties[0] in found:
+            return scheme, found
     return None
 
 
-def _put(display: Display, device: InputDevice, wanted: Values, present: Values) -> None:
-    """Set what is to be different; on a refusal put back what has been, and say so."""
-    different = {name: value for name, value in wanted.items() if present.get(name) != value}
-    for name, value in different.items():
-        try:
-            properties.put(display, device.id, name, value)
-        except error.XError as refusal:
-            for back in different.keys() & present.keys():
-                with contextlib.suppress(error.XError):
-                    properties.put(display, device.id, back, present[back])
-            if not _there(display, device):
-                raise
-            raise XenabsError(
-                f"the driver of {device.label} does not take {name} = "
-                f"{', '.join(map(str, value.numbers()))} ({type(refusal).__name__}): "
-                f"{_cause(display, device, name, value)}"
-            ) from None
-
-
-def _cause(display: Display, device: InputDevice, name: str, value: Value) -> str:
-    """Why a driver does not take a value, and what to do."""
-    enabled = properties.get(display, device.id, ENABLED)
-    if enabled and not any(enabled.items):
-        return f"it is disabled, enable it first, with xinput enable {device.id}"
-    available = properties.get(display, device.id, LIBINPUT_AVAILABLE)
-    if name == LIBINPUT_PROFILE and available and not _within(value, available):
-        return "it has no such profile, so its acceleration cannot be turned off"
-    return "the X server's log may say why"
-
-
-def _within(profiles: Value, available: Value) -> bool:
-    pairs = zip(profiles.items, available.items, strict=False)
-    return all(has for wanted, has in pairs if wanted)
-
-
-def _there(display: Display, device: InputDevice) -> bool:
-    try:
-        properties.names(display, device.id)
-    except error.XError:
-        return False
-    return True
-
-
-def _packed(values: Values) -> Value:
-    record = [[name, value.type, value.bits, value.items] for name, value in values.items()]
+def _packed(before: Values) -> Value:
+    record = [[name, value.type, value.bits, value.items] for name, value in before.items()]
     return Value("STRING", 8, tuple(json.dumps(record).encode()))
 
 
 def _unpacked(record: Value, device: InputDevice) -> dict[str, Value]:
     try:
         entries: list[Any] = json.loads(bytes(record.items))
-        values = {name: Value(kind, bits, tuple(items)) for name, kind, bits, items in entries}
-        if not all(isinstance(name, str) and value.sound for name, value in values.items()):
+        before = {name: Value.recorded(*value) for name, *value in entries}
+        if not all(isinstance(name, str) for name in before):
             raise ValueError
-        return values
+        return before
     except (ValueError, TypeError):
         raise XenabsError(
             f"{device.label} has a property {RECORD!r} that is not of xenabs: remove it, with "

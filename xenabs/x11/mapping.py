@@ -1,19 +1,18 @@
 """The tablet tied to one output or region of the X screen, and free again as it was before."""
 
-import contextlib
 import json
 from dataclasses import dataclass
 
-from Xlib import error
 from Xlib.display import Display
 
 from xenabs.errors import XenabsError
-from xenabs.x11 import devices, properties, workarounds
+from xenabs.x11 import devices, properties, values, workarounds
 from xenabs.x11.calibration import CALIBRATIONS
 from xenabs.x11.devices import InputDevice
 from xenabs.x11.grab import grabbed
 from xenabs.x11.properties import Value
 from xenabs.x11.region import Region
+from xenabs.x11.values import Values
 
 TABLET = "xenabs tablet"
 """devices/tablet.py names it so; that is not imported here, for it needs uinput."""
@@ -26,8 +25,6 @@ itself, so that it lives just as long. JSON: {"to": NAME, "before": {PROPERTY: [
 MATRIX = "Coordinate Transformation Matrix"
 """The server's own, which x11/calibration.py does not use: it must not add to the calibration."""
 IDENTITY = Value.floats(1, 0, 0, 0, 1, 0, 0, 0, 1)
-
-Values = dict[str, Value]
 
 
 @dataclass(frozen=True)
@@ -50,10 +47,7 @@ def tie_of(display: Display, tablet: InputDevice) -> Tie | None:
         return None
     try:
         known = json.loads(bytes(record.items))
-        before = {
-            name: Value(kind, bits, tuple(items))
-            for name, (kind, bits, items) in known["before"].items()
-        }
+        before = {name: Value.recorded(*value) for name, value in known["before"].items()}
         return Tie(str(known["to"]), before)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise XenabsError(
@@ -64,7 +58,8 @@ def tie_of(display: Display, tablet: InputDevice) -> Tie | None:
 
 def in_place(display: Display, tablet: InputDevice, region: Region) -> bool:
     """Whether its values are those for a region. Raises Xlib's XError when the device has gone."""
-    return not _different(display, tablet, _wanted(display, tablet, region))
+    wanted = _wanted(display, tablet, region)
+    return not values.different(wanted, values.present(display, tablet, wanted))
 
 
 def tie(display: Display, tablet: InputDevice, to: str, region: Region) -> bool:
@@ -77,13 +72,13 @@ def tie(display: Display, tablet: InputDevice, to: str, region: Region) -> bool:
     with grabbed(display):
         wanted = _wanted(display, tablet, region)
         present = tie_of(display, tablet)
-        before = present.before if present else _values(display, tablet, wanted)
-        different = _different(display, tablet, wanted)
-        if present and present.to == to and not different:
+        now = values.present(display, tablet, wanted)
+        if present and present.to == to and not values.different(wanted, now):
             return False
+        before = present.before if present else now
         properties.put(display, tablet.id, RECORD, _packed(Tie(to, before)))
         try:
-            _put(display, tablet, different)
+            values.put(display, tablet, wanted)
         except XenabsError:
             if present:
                 properties.put(display, tablet.id, RECORD, _packed(present))
@@ -99,7 +94,7 @@ def free(display: Display, tablet: InputDevice) -> bool:
         present = tie_of(display, tablet)
         if present is None:
             return False
-        _put(display, tablet, present.before)
+        values.put(display, tablet, present.before)
         properties.delete(display, tablet.id, RECORD)
         return True
 
@@ -118,32 +113,6 @@ def _wanted(display: Display, tablet: InputDevice, region: Region) -> Values:
         )
     name, calibrate = CALIBRATIONS[tablet.driver]
     return {name: calibrate(region, workarounds.screen_size(display)), MATRIX: IDENTITY}
-
-
-def _values(display: Display, tablet: InputDevice, names: Values) -> Values:
-    found = {name: properties.get(display, tablet.id, name) for name in names}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _different(display: Display, tablet: InputDevice, wanted: Values) -> Values:
-    present = _values(display, tablet, wanted)
-    return {name: value for name, value in wanted.items() if present.get(name) != value}
-
-
-def _put(display: Display, tablet: InputDevice, values: Values) -> None:
-    """Set them; on a refusal put back what has been, and say so."""
-    present = _values(display, tablet, values)
-    for name, value in values.items():
-        try:
-            properties.put(display, tablet.id, name, value)
-        except (error.BadMatch, error.BadValue, error.BadAccess) as refusal:
-            for back, former in present.items():
-                with contextlib.suppress(error.XError):
-                    properties.put(display, tablet.id, back, former)
-            raise XenabsError(
-                f"the driver of {tablet.label} does not take {name} ({type(refusal).__name__}): if "
-                f"it is disabled, enable it first, with xinput enable {tablet.id}"
-            ) from None
 
 
 def _packed(tie: Tie) -> Value:

@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 from Xlib import X
 from Xlib.display import Display
@@ -24,14 +25,17 @@ class Value:
     bits: int
     items: tuple[int, ...]
 
-    @property
-    def sound(self) -> bool:
-        """Whether it is of the types and within the ranges above: one may be read from anywhere."""
-        return (
-            isinstance(self.type, str)
-            and self.bits in (8, 16, 32)
-            and all(isinstance(each, int) and 0 <= each < 1 << self.bits for each in self.items)
-        )
+    @classmethod
+    def recorded(cls, kind: Any, bits: Any, items: Any) -> "Value":
+        """One that was kept somewhere; TypeError or ValueError for what cannot be one."""
+        value = cls(kind, bits, tuple(items))
+        if (
+            isinstance(kind, str)
+            and bits in (8, 16, 32)
+            and all(isinstance(each, int) and 0 <= each < 1 << bits for each in value.items)
+        ):
+            return value
+        raise ValueError
 
     @classmethod
     def integers(cls, *numbers: int, bits: int = 32) -> "Value":

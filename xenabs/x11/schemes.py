@@ -6,16 +6,14 @@ properties "Device Accel ..." (X.Org's PointerAcceleration document). Besides, w
 driver, the server multiplies relative motion by the device's matrix (its dix/getevents.c).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from xenabs.x11.mapping import IDENTITY, MATRIX
 from xenabs.x11.properties import Value
-
-Values = Mapping[str, Value]
+from xenabs.x11.values import Values
 
 LIBINPUT_PROFILE = "libinput Accel Profile Enabled"
-LIBINPUT_AVAILABLE = "libinput Accel Profiles Available"
 LIBINPUT_SPEED = "libinput Accel Speed"
 LIBINPUT_PROFILES = ("adaptive", "flat", "custom")
 """What the values of both lists of profiles stand for; drivers before 1.3 do not have the last."""

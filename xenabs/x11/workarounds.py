@@ -79,8 +79,12 @@ def _mend_error_classes(display: Display) -> None:
 
 def _mend_device_changed(display: Display) -> None:
     """Have DeviceChanged parsed by its own structure, rather than that of a key. (0003)"""
-    opcode = display.display.get_extension_major(xinput.extname)
-    display.ge_add_event_data(opcode, xinput.DeviceChanged, xinput.DeviceChangedEventData)
+    display.ge_add_event_data(_opcode(display), xinput.DeviceChanged, xinput.DeviceChangedEventData)
+
+
+def _opcode(display: Display) -> int:
+    """The major opcode of XInput's requests and events."""
+    return int(display.display.get_extension_major(xinput.extname))
 
 
 class _XIQueryPointer(rq.ReplyRequest):  # type: ignore[misc]
@@ -121,7 +125,7 @@ def query_pointer(display: Display, device: int) -> tuple[float, float]:
     """
     reply = _XIQueryPointer(
         display=display.display,
-        opcode=display.display.get_extension_major(xinput.extname),
+        opcode=_opcode(display),
         window=display.screen().root,
         deviceid=device,
     )
@@ -137,31 +141,21 @@ def change_device_property(
     XError if the server or the driver refuses: python-xlib's own call takes no `onerror`, so that
     the error would only be printed. (0005)
     """
-    caught = error.CatchError()
-    xinput.XIChangeProperty(
-        display=display.display,
-        onerror=caught,
-        opcode=display.display.get_extension_major(xinput.extname),
+    _send(
+        display,
+        xinput.XIChangeProperty,
+        opcode=_opcode(display),
         deviceid=device,
         property=name,
         type=kind,
         mode=X.PropModeReplace,
         value=(form, list(values)),
     )
-    _settle(display, caught)
 
 
 def delete_device_property(display: Display, device: int, name: int) -> None:
     """Delete a device's property; otherwise as change_device_property. (0005)"""
-    caught = error.CatchError()
-    xinput.XIDeleteProperty(
-        display=display.display,
-        onerror=caught,
-        opcode=display.display.get_extension_major(xinput.extname),
-        deviceid=device,
-        property=name,
-    )
-    _settle(display, caught)
+    _send(display, xinput.XIDeleteProperty, opcode=_opcode(display), deviceid=device, property=name)
 
 
 def change_pointer_control(
@@ -172,20 +166,21 @@ def change_pointer_control(
     Xlib's Display.change_pointer_control wants the threshold as well as the ratio, although either
     is optional: without one it ends in a struct.error. (0006)
     """
-    caught = error.CatchError()
-    request.ChangePointerControl(
-        display=display.display,
-        onerror=caught,
+    _send(
+        display,
+        request.ChangePointerControl,
         do_accel=1,
         do_thresh=1,
         accel_num=numerator,
         accel_denum=denominator,
         threshold=threshold,
     )
-    _settle(display, caught)
 
 
-def _settle(display: Display, caught: error.CatchError) -> None:
+def _send(display: Display, kind: type[rq.Request], **fields: object) -> None:
+    """Have the server do what a request says, or raise the error that it answers with."""
+    caught = error.CatchError()
+    kind(display=display.display, onerror=caught, **fields)
     display.sync()
     if refused := caught.get_error():
         raise refused

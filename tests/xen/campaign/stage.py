@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from types import TracebackType
 
 from pointing import misplaced
 
@@ -13,6 +12,7 @@ from campaign.figures import Figures
 from campaign.looks import Looks
 from campaign.sending import Sent, Stirring, Wrong, expect
 from testbed import Bed, Guest
+from testbed.closing import Closing
 from testbed.probe import Pointer
 from testbed.processes import Processes
 from testbed.rfb import Rfb
@@ -29,7 +29,7 @@ FOLLOWED = 120
 """Seconds after which the pointer must have found to a new VNC server."""
 
 
-class Stage:
+class Stage(Closing):
     """What steps are made of, and what was seen so far."""
 
     def __init__(self, bed: Bed, guest: Guest) -> None:
@@ -41,15 +41,8 @@ class Stage:
         self._looks = Looks()
         self.pointer.open_window()
 
-    def __enter__(self) -> Stage:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End what looks at the guest; the guest stays."""
         for each in (self.inside, self.pointer, self.vnc):
             each.close()
 
