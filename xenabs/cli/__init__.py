@@ -1,9 +1,9 @@
 """The command line: one file for each command, with arguments, one call, and words for people."""
 
 import os
-import pkgutil
 import sys
 import traceback
+from importlib import import_module
 
 import click
 
@@ -11,14 +11,15 @@ from xenabs import __version__
 from xenabs.errors import XenabsError
 
 COMMANDS = {
-    "run": "xenabs.cli.run:run",
-    "status": "xenabs.cli.status:status",
-    "release": "xenabs.cli.release:release",
-    "accel": "xenabs.cli.accel:accel",
-    "map": "xenabs.cli.map:map_",
-    "install": "xenabs.cli.install:install",
-    "uninstall": "xenabs.cli.uninstall:uninstall",
+    "run": "run",
+    "status": "status",
+    "release": "release",
+    "accel": "accel",
+    "map": "map_",
+    "install": "install",
+    "uninstall": "uninstall",
 }
+"""The function of each, in the module of its name."""
 
 
 class _OnDemand(click.Group):
@@ -29,7 +30,8 @@ class _OnDemand(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS and cmd_name not in self.commands:
-            self.add_command(pkgutil.resolve_name(COMMANDS[cmd_name]))
+            module = import_module(f"{__name__}.{cmd_name}")
+            self.add_command(getattr(module, COMMANDS[cmd_name]))
         return super().get_command(ctx, cmd_name)
 
 
