@@ -109,3 +109,17 @@ def test_the_first_tab_and_the_next_complete_a_name_in_zsh(zsh: Shell) -> None:
 def test_a_tab_in_zsh_leaves_an_option_in_one_word_as_it_is(zsh: Shell) -> None:
     zsh.type(f"xenabs accel off --device=Xv\t{TELL}")
     zsh.until("[xenabs][accel][off][--device=Xv]")
+
+
+def test_fish_completes_a_name(display_name: str) -> None:
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    said = subprocess.run(
+        ["fish", "--no-config", "--init-command", f"source '{FILES}/fish/xenabs.fish'"],
+        input="complete -C 'xenabs accel off --device Xv'",
+        env={**os.environ, "DISPLAY": display_name, "PATH": programs},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    ).stdout
+    (offered,) = said.splitlines()
+    assert offered.partition("\t")[0] == "Xvfb mouse"  # behind it is the driver
