@@ -13,13 +13,12 @@ KERNEL_METAPACKAGE = "linux-image-amd64"
 HYPERVISOR = "xen-hypervisor-4.17-amd64"
 BUSYBOX = "busybox-static"
 
-#: in both trees; without it a Debian tree pulls in Perl only to merge /bin with /usr/bin
-COMMON_PACKAGES = ("usr-is-merged",)
+#: in both trees; without usr-is-merged one pulls in Perl only to merge /bin with /usr/bin
+COMMON_PACKAGES = ("openssh-server", "usr-is-merged")
 
 #: dom0: toolstack, QEMU as device model, a shell to reach it, Python for test backends
 DOM0_PACKAGES = (
     *COMMON_PACKAGES,
-    "dropbear-bin",
     "iproute2",
     "kmod",
     "procps",
@@ -34,7 +33,6 @@ DOM0_PACKAGES = (
 GUEST_PACKAGES = (
     *COMMON_PACKAGES,
     "dbus",
-    "dropbear-bin",
     "evtest",
     "iproute2",
     "kmod",
