@@ -134,8 +134,8 @@ def _command(ports: dict[str, int]) -> list[str]:
     words = [
         find_command("qemu-system-x86_64") or "qemu-system-x86_64",
         *("-accel", "tcg,thread=multi"),
-        # With SMAP, TCG's IRET reads the user's stack with the wrong rights: dom0 dies at once. With
-        # ERMS kernels copy by an instruction that TCG does a byte at a time, five times as slowly.
+        # With SMAP, TCG's IRET reads the user's stack with the wrong rights: dom0 dies at once.
+        # With ERMS kernels copy by what TCG does a byte at a time, five times as slowly.
         *("-cpu", "max,-smap,-erms,-fsrm"),
         *("-smp", "2", "-m", str(OUTER_MEMORY), "-M", "pc"),
         *("-nodefaults", "-no-reboot", "-display", "none"),

@@ -94,7 +94,7 @@ def settle(gone: list[int]) -> dict[str, Any]:
             ends = [state.get(end, {}).get("state") for end in ("frontend", "backend")]
             if state.get("pid") == there["daemon"][0] and ends == [CONNECTED] * 2:
                 return {"settled": True}
-        time.sleep(0.1)  # two processes and a file: nothing tells of all three
+        time.sleep(0.5)  # two processes and a file: nothing tells of all three
     return {"settled": False, "there": there}
 
 

@@ -72,8 +72,8 @@ def driver(guest: Guest) -> str:
 
 
 def until(guest: Guest, condition: str) -> None:
-    """Until a command of the guest's shell succeeds."""
-    guest.run(["timeout", "100", "sh", "-c", f"until {condition}; do sleep 0.1; done"])
+    """Until a command of the guest's shell succeeds; tried too often it would slow the rest."""
+    guest.run(["timeout", "100", "sh", "-c", f"until {condition}; do sleep 0.5; done"])
 
 
 def until_ended(guest: Guest) -> None:
