@@ -20,6 +20,7 @@ CHECKOUT = Path(__file__).parents[2]
 XENS = CHECKOUT / "xorg.conf.d/90-xenabs.conf"
 ALL = CHECKOUT / "xorg.conf.d.available/91-xenabs-all.conf"
 ONCE = CHECKOUT / "xorg.conf.d.available/92-xenabs-once.conf"
+ON = CHECKOUT / "xorg.conf.d.available/93-xenabs-on.conf"
 
 KERNELS, PS2, USB = (
     "Xen Virtual Pointer",
@@ -124,6 +125,11 @@ def with_all(guest: Guest) -> Measured:
     return Measured(guest, [ALL, ONCE], [OTHER], [OTHER_USB])
 
 
+@pytest.fixture(scope="module")
+def with_on(guest: Guest) -> Measured:
+    return Measured(guest, [XENS, ON], [KERNELS], [])
+
+
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("name", [KERNELS, PS2, USB])
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -141,6 +147,16 @@ def test_another_mouse_is_accelerated_as_ever(
     with_xens: Measured, driver: str, pattern: str
 ) -> None:
     assert with_xens.displacements[driver, OTHER, pattern] != ASKED[pattern]
+
+
+@pytest.mark.parametrize(
+    "driver, pattern",
+    [(driver, pattern) for driver in DRIVERS for pattern in ACCELERATED[driver]],
+)
+def test_xens_pointers_are_accelerated_again_with_the_snippet_for_that(
+    with_on: Measured, driver: str, pattern: str
+) -> None:
+    assert with_on.displacements[driver, KERNELS, pattern] != ASKED[pattern]
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
