@@ -24,9 +24,9 @@ FENCES = range(0xFFC6, 0xFFCA)
 #: seconds after which a fence's key is pressed once more: X may not have had the keyboard yet
 AGAIN = 1
 #: seconds within which the guest answers a question
-ANSWER = 20
+ANSWER = 60
 #: seconds within which a fence comes through, be X ever so slow to find a new keyboard
-THROUGH = 60
+THROUGH = 120
 #: ends a probe, and waits until its port is free
 END_ANOTHER = """
 pkill -f '[p]ointer_probe'
