@@ -60,6 +60,12 @@ IN_FORCE = {
 }
 
 
+in_each_that_shows_acceleration = pytest.mark.parametrize(
+    "driver, pattern",
+    [(driver, pattern) for driver in DRIVERS for pattern in ACCELERATED[driver]],
+)
+
+
 class Measured:
     """How far mice move the pointers of two X servers, and what X says of them.
 
@@ -139,20 +145,14 @@ def test_xens_pointers_move_as_far_as_asked(
     assert with_xens.displacements[driver, name, pattern] == ASKED[pattern]
 
 
-@pytest.mark.parametrize(
-    "driver, pattern",
-    [(driver, pattern) for driver in DRIVERS for pattern in ACCELERATED[driver]],
-)
+@in_each_that_shows_acceleration
 def test_another_mouse_is_accelerated_as_ever(
     with_xens: Measured, driver: str, pattern: str
 ) -> None:
     assert with_xens.displacements[driver, OTHER, pattern] != ASKED[pattern]
 
 
-@pytest.mark.parametrize(
-    "driver, pattern",
-    [(driver, pattern) for driver in DRIVERS for pattern in ACCELERATED[driver]],
-)
+@in_each_that_shows_acceleration
 def test_xens_pointers_are_accelerated_again_with_the_snippet_for_that(
     with_on: Measured, driver: str, pattern: str
 ) -> None:
