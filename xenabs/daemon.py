@@ -19,6 +19,7 @@ from xenabs.status import of_daemon, summary
 from xenabs.xen import bus
 from xenabs.xen.bus import Device
 from xenabs.xen.store import Store
+from xenabs.xen.watches import Watches
 from xenabs.xen.xenbus import Frontend
 
 log = logging.getLogger(__name__)
@@ -191,6 +192,7 @@ def _serve(
             manager.status(summary(state))
             if source.phase is Phase.CONNECTED:
                 manager.ready()
+                watches.forget()
         # After events only the counters are new: XenStore is not asked again for those.
         rundir.write_state(device.name, {**state, "counters": source.counters()})
         waited_for = [store.fileno(), signals.fileno(), guardian.fileno()]
@@ -219,23 +221,3 @@ def _does_not_let_go(device: Device, frontend: Frontend) -> XenabsError:
         f"the backend of {device.name} does not let go (at {frontend.backend_state()}): a guardian "
         "process keeps the shared page until it does"
     )
-
-
-class Watches:
-    """Watches on both ends; the backend's directory can be another one after a while."""
-
-    def __init__(self, store: Store, frontend: Frontend) -> None:
-        self._store, self._frontend = store, frontend
-        self._backend: str | None = None
-        store.watch(frontend.path)
-
-    def follow(self) -> None:
-        """Watch the backend's directory of now."""
-        path = self._frontend.backend_path()
-        if path == self._backend:
-            return
-        if self._backend:
-            self._store.unwatch(self._backend)
-        if path:
-            self._store.watch(path)
-        self._backend = path

@@ -187,9 +187,9 @@ class RingSource:
                 **self._share.keys(),
                 nodes.REQUEST_ABS_POINTER: "1" if absolute else None,
                 nodes.REQUEST_RAW_POINTER: "1" if self.raw else None,
+                nodes.STATE: str(XenbusState.INITIALISED.value),
             }
         )
-        self.frontend.set_state(XenbusState.INITIALISED)
         self.phase = Phase.OFFERED
 
     def _connect(self) -> None:

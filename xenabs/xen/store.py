@@ -13,6 +13,9 @@ from xenabs.xen._xenstore import ffi
 LIBRARIES = ("libxenstore.so.4", "libxenstore.so.3.0", "libxenstore.so.3")
 """Names of the library, newest ABI first (Xen 4.17 has .so.4)."""
 
+NO_TRANSACTION = 0
+"""XBT_NULL of xenstore.h."""
+
 
 class Store:
     """One connection to XenStore. Relative paths mean the guest's own directory.
@@ -40,7 +43,7 @@ class Store:
     def read(self, path: str) -> str | None:
         """The text of a node, None if there is no such node."""
         length = ffi.new("unsigned int *")
-        data = self._lib.xs_read(self._handle, 0, path.encode(), length)
+        data = self._lib.xs_read(self._handle, NO_TRANSACTION, path.encode(), length)
         if not data:
             if ffi.errno == errno.ENOENT:
                 return None
@@ -52,7 +55,7 @@ class Store:
 
     def write(self, path: str, text: str) -> None:
         """Set a node's text."""
-        self.change({path: text})
+        self._change_one(NO_TRANSACTION, path, text)
 
     def change(self, changes: Mapping[str, str | None]) -> None:
         """Set nodes, or remove those given as None, in one transaction."""
