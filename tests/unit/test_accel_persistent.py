@@ -87,7 +87,10 @@ def test_what_a_package_has_is_overruled_and_restored(packaged: Path) -> None:
 def test_on_takes_back_and_guesses_only_where_nothing_is_to_be_taken_back(packaged: Path) -> None:
     done("off", "--all")
     told = done("on")
-    assert f"{packaged / PACKAGES / OFF} still turns Xen's pointers off: repeat" in told
+    assert (
+        f"{packaged / PACKAGES / OFF} still turns acceleration of Xen's pointers off: repeat"
+        in told
+    )
     assert present(packaged) == set()
     assert "still" not in done("on")
     assert present(packaged) == {ON}
@@ -110,7 +113,7 @@ def test_what_no_command_of_ours_can_remove_is_told(packaged: Path) -> None:
     file = packaged / PACKAGES / ALL
     file.write_text(shipped(ALL))
     done("on")
-    assert f"{file} still turns all pointers off: remove it" in done("on")
+    assert f"{file} still turns acceleration of all mice off: remove it" in done("on")
 
 
 def test_why_acceleration_is_off(packaged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,8 +122,8 @@ def test_why_acceleration_is_off(packaged: Path, monkeypatch: pytest.MonkeyPatch
     (xens, other) = (
         InputDevice(9, name, RELATIVE, "libinput") for name in ("QEMU QEMU USB Mouse", "My Mouse")
     )
-    for_xens = f"{packaged / PACKAGES / OFF} turns Xen's pointers off"
-    for_all = f"{packaged / PACKAGES / ALL} turns all pointers off"
+    for_xens = f"{packaged / PACKAGES / OFF} turns acceleration of Xen's pointers off"
+    for_all = f"{packaged / PACKAGES / ALL} turns acceleration of all mice off"
     nothing = "in X's configuration"
     assert f"where {for_xens} (" in switch._why_off([xens])
     assert switch._why_off([other]).endswith(nothing)

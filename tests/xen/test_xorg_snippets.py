@@ -193,7 +193,7 @@ def test_the_log_says_whom_a_snippet_is_taken_for(
 ) -> None:
     applied = with_xens.applied(driver, "xenabs: no acceleration of Xen's pointers")
     assert applied - {NAMED} == {KERNELS, PS2, USB}
-    applied = with_all.applied(driver, "xenabs: no acceleration of any pointer")
+    applied = with_all.applied(driver, "xenabs: no acceleration of any mouse")
     assert applied == {OTHER, OTHER_USB}
 
 

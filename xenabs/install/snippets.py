@@ -17,8 +17,8 @@ OFF_FOR_ALL = "91-xenabs-all.conf"
 ON = "93-xenabs-on.conf"
 """Gives OFF's pointers the drivers' defaults where OFF is a package's: X cannot mask files."""
 
-POINTERS = {OFF: "Xen's pointers", OFF_FOR_ALL: "all pointers"}
-"""What each turns off."""
+POINTERS = {OFF: "Xen's pointers", OFF_FOR_ALL: "all mice"}
+"""Whose acceleration each turns off."""
 
 
 @dataclass

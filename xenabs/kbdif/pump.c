@@ -26,11 +26,11 @@ enum {
     /* What a HID wheel can say in one report (a signed byte). */
     WHEEL_MAX = 127,
     FRAME_EVENTS = 2 + 8 + 1,
-    /* A backend that fires the channel without bringing anything is heard once a millisecond after
-     * so many times in a row. A few are normal: an entry is often drained before its own event. */
     /* The grace for a backend that puts the position first: long enough to see it change its ways,
      * too short for a person to feel. */
     SHORT_GRACE_NS = 1000000,
+    /* A backend that fires the channel without bringing anything is heard once a millisecond after
+     * so many times in a row. A few are normal: an entry is often drained before its own event. */
     QUIET_WAKEUPS_MAX = 64,
     QUIET_PAUSE_NS = 1000000
 };

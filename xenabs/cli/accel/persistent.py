@@ -48,6 +48,6 @@ def _tell(change: Change) -> None:
         click.echo("X reads it when it starts; without --persistent it is done now.")
     for path in change.left:
         how = "repeat this to overrule it" if path.name == snippets.OFF else "remove it yourself"
-        click.echo(f"{path} still turns {snippets.POINTERS[path.name]} off: {how}.")
+        click.echo(f"{path} still turns acceleration of {snippets.POINTERS[path.name]} off: {how}.")
     if not (change.removed or change.written or change.kept or change.left):
         click.echo("There is no file of xenabs that turns acceleration off.")

@@ -71,7 +71,7 @@ def _why_off(are_off: Iterable[InputDevice]) -> str:
     files = dict.fromkeys(
         path for device in are_off for path in snippets.turning_off(tree, device.xens)
     )
-    words = [f"{path} turns {snippets.POINTERS[path.name]} off" for path in files]
+    words = [f"{path} turns acceleration of {snippets.POINTERS[path.name]} off" for path in files]
     ours = f", where {' and '.join(words)} (see xenabs accel on --persistent)" if words else ""
     return (
         "acceleration was off without xenabs accel off, so there is no way back here: look for "
