@@ -92,22 +92,24 @@ static uint32_t *word(struct pump *p, uint32_t offset)
     return (uint32_t *)(void *)(p->page + offset);
 }
 
-/* Give slots back. Those of buttons that still wait for their position stay: a process that follows
- * a crash reads them again. */
-static void give_back(struct pump *p)
+/* Give slots back; what in_cons says now. Those of buttons that still wait for their position stay: a
+ * process that follows a crash reads them again. */
+static uint32_t give_back(struct pump *p)
 {
-    p->given = p->pending_count ? p->pending_from : p->next;
-    __atomic_store_n(word(p, KBDIF_IN_CONS), p->given, __ATOMIC_RELEASE);
+    uint32_t cons = p->pending_count ? p->pending_from : p->next;
+
+    __atomic_store_n(word(p, KBDIF_IN_CONS), cons, __ATOMIC_RELEASE);
+    return cons;
 }
 
 /* Say so, as xen-kbdfront does; a backend may wait for room. */
-static void notify(struct pump *p)
+static void tell(struct pump *p, uint32_t cons)
 {
-    struct ioctl_evtchn_notify port = {.port = p->channel_port};
+    struct ioctl_evtchn_notify notify = {.port = p->channel_port};
 
-    if (p->channel_port && p->given != p->told)
-        (void)ioctl(p->channel_fd, IOCTL_EVTCHN_NOTIFY, &port);
-    p->told = p->given;
+    if (p->channel_port && cons != p->told)
+        (void)ioctl(p->channel_fd, IOCTL_EVTCHN_NOTIFY, &notify);
+    p->told = cons;
 }
 
 /* ---- one write of whole frames ---- */
@@ -134,10 +136,11 @@ static int batch_flush(struct pump *p, struct batch *b)
 {
     const char *at = (const char *)b->event;
     size_t left = (size_t)b->count * sizeof b->event[0];
+    uint32_t cons;
 
     /* Of a process that is killed between the two, what was not written is lost, not done twice.
      * Nothing comes between them: a hypercall there has Xen run others, perhaps for a long time. */
-    give_back(p);
+    cons = give_back(p);
     while (left) {
         ssize_t n = write(b->fd, at, left);
 
@@ -155,7 +158,7 @@ static int batch_flush(struct pump *p, struct batch *b)
     p->counters.frames += (uint64_t)b->frames;
     b->count = b->frames = 0;
     b->motion_at = -1;
-    notify(p);
+    tell(p, cons);
     return 0;
 }
 
@@ -477,7 +480,7 @@ void pump_init(struct pump *p, uint32_t cons)
 {
     memset(&p->counters, 0, sizeof p->counters);
     memset(p->down, 0, sizeof p->down);
-    p->cons = p->next = p->given = p->told = cons;
+    p->cons = p->next = p->told = cons;
     p->x = p->y = -1;
     p->failed_fd = -1;
     p->pending_count = p->quiet_wakeups = 0;

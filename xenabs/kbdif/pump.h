@@ -91,8 +91,7 @@ struct pump {
     uint32_t pending_count;
     uint32_t pending_from; /* index of the first of them */
     uint32_t next;         /* index of the entry that is translated just now, else cons */
-    uint32_t given;        /* what in_cons says, */
-    uint32_t told;         /* and what it said when the backend was last notified */
+    uint32_t told;         /* what in_cons said when the backend was last notified */
     uint8_t position_first; /* the backend's last button had no position after it */
     uint32_t quiet_wakeups; /* in a row that brought nothing */
     uint64_t grace_ends;    /* CLOCK_MONOTONIC in ns; 0: not running */

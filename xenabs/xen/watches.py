@@ -18,21 +18,15 @@ class Watches:
     def __init__(self, store: Watching, frontend: Frontend) -> None:
         self._store, self._frontend = store, frontend
         self._backend: str | None = None
-        self._former: list[str] = []
+        self._watched: set[str] = set()
         store.watch(frontend.path)
 
     def follow(self) -> None:
         """Watch the backend's directory of now."""
-        path = self._frontend.backend_path()
-        if path == self._backend:
-            return
-        if self._backend:
-            self._former.append(self._backend)
-        if path in self._former:
-            self._former.remove(path)
-        elif path:
-            self._store.watch(path)
-        self._backend = path
+        self._backend = self._frontend.backend_path()
+        if self._backend and self._backend not in self._watched:
+            self._store.watch(self._backend)
+            self._watched.add(self._backend)
 
     def forget(self) -> None:
         """Watch the directories of former backends no longer.
@@ -40,5 +34,6 @@ class Watches:
         Not at once: the kernel has whoever ends a watch wait for all that its drivers do after a
         restore.
         """
-        while self._former:
-            self._store.unwatch(self._former.pop())
+        for path in self._watched - {self._backend}:
+            self._store.unwatch(path)
+            self._watched.remove(path)
