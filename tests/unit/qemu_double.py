@@ -43,11 +43,17 @@ class FakeShare:
         self.page = mmap.mmap(-1, 4096)
         self.channel_fd, self.channel_port = -1, 0
         self.domain = store.nodes["domid"]
-        self.abandoned = False
+        self.abandoned = self.unmasked = False
         self._store, self._freed_at = store, freed_at
 
     def keys(self) -> dict[str, str | None]:
         return {"page-ref": "4711", "page-gref": "8", "event-channel": "15"}
+
+    def is_current(self) -> bool:
+        return True
+
+    def unmask(self) -> None:
+        self.unmasked = True
 
     @property
     def open(self) -> bool:

@@ -25,6 +25,10 @@ class EventChannel:
         request = bytearray(struct.pack("I", domain))
         return cls(fd, fcntl.ioctl(fd, IOCTL_BIND_UNBOUND_PORT, request))
 
+    def unmask(self) -> None:
+        """Let the port fire again, though a process may have died between its read and write."""
+        os.write(self.fd, struct.pack("I", self.port))
+
     def close(self) -> None:
         """Close the port."""
         os.close(self.fd)
