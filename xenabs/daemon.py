@@ -11,6 +11,7 @@ from xenabs import rundir
 from xenabs.devices import keyboard, tablet
 from xenabs.errors import XenabsError
 from xenabs.guardian.client import Guardian
+from xenabs.guardian.protocol import KEYBOARD, TABLET
 from xenabs.service_manager import ServiceManager
 from xenabs.sources.choice import choose
 from xenabs.sources.ring import Phase, RingSource
@@ -32,9 +33,6 @@ PATIENCE = 10.0
 
 SUCCESSION = 2.0
 """Seconds given to another xenabs that is about to end."""
-
-TABLET, KEYBOARD = "tablet", "keyboard"
-"""The names under which the guardian keeps the devices."""
 
 
 class Signals:
@@ -191,6 +189,7 @@ def _serve(
             state = of_daemon(device, source, why)
             manager.status(summary(state))
             if source.phase is Phase.CONNECTED:
+                guardian.serving()
                 manager.ready()
                 watches.forget()
         # After events only the counters are new: XenStore is not asked again for those.
