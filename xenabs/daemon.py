@@ -26,7 +26,7 @@ from xenabs.xen.xenbus import Frontend
 log = logging.getLogger(__name__)
 
 TICK = 0.5
-"""Seconds after which events show in the state file."""
+"""Seconds after which events show in the counters' file."""
 
 PATIENCE = 10.0
 """Seconds given to a backend to let go."""
@@ -154,9 +154,7 @@ def release(device: Device) -> None:
     Raises XenabsError if either cannot be.
     """
     lock = rundir.DeviceLock(device.name)
-    holder = lock.holder()
-    if holder is not None:
-        os.kill(holder, signal.SIGTERM)
+    lock.signal_holder(signal.SIGTERM)
     lock.take(2 * PATIENCE)
     guardian = Guardian.running(device.name)
     if guardian is not None and not guardian.close_connection(PATIENCE):
@@ -192,8 +190,9 @@ def _serve(
                 guardian.serving()
                 manager.ready()
                 watches.forget()
+            rundir.write_state(device.name, state)
         # After events only the counters are new: XenStore is not asked again for those.
-        rundir.write_state(device.name, {**state, "counters": source.counters()})
+        rundir.write_counters(device.name, source.counters())
         waited_for = [store.fileno(), signals.fileno(), guardian.fileno()]
         ready = source.wait(waited_for).ready
         changed = store.fileno() in ready
