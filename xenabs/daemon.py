@@ -12,7 +12,7 @@ from xenabs.devices import keyboard, tablet
 from xenabs.errors import XenabsError
 from xenabs.guardian.client import Guardian
 from xenabs.guardian.protocol import KEYBOARD, TABLET
-from xenabs.service_manager import ServiceManager
+from xenabs.service_manager import ServiceManager, Watchdog
 from xenabs.sources.choice import choose
 from xenabs.sources.ring import Phase, RingSource
 from xenabs.sources.share import Share
@@ -36,33 +36,26 @@ SUCCESSION = 2.0
 
 
 class Signals:
-    """What was asked for by signals, and the watchdog's clock, as a descriptor to wait on.
+    """What was asked for by signals, as a descriptor to wait on, which any signal makes readable.
 
     A wait that is woken by the signal alone would go on after it (PEP 475).
     """
 
-    def __init__(self, manager: ServiceManager) -> None:
+    def __init__(self) -> None:
         self.stop = False
         """SIGTERM or SIGINT: end, with nothing left shared."""
         self.hand_over = False
-        """SIGHUP: end, and leave all to a next process."""
-        self._manager = manager
+        """SIGHUP: end, and leave all to a next process. SIGABRT, by which systemd's watchdog ends
+        a service: after a pause of the guest that was longer than its interval it cannot know that
+        all is well. One that hangs does not come to this, and is killed (TimeoutAbortSec=)."""
         self._read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(write)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGABRT):
             signal.signal(number, self._on_signal)
-        if manager.watchdog_interval:
-            signal.signal(signal.SIGALRM, self._on_clock)
-            half = manager.watchdog_interval / 2
-            signal.setitimer(signal.ITIMER_REAL, half, half)
 
     def fileno(self) -> int:
         """Readable once a signal has come."""
         return self._read
-
-    def silence(self) -> None:
-        """Stop the clock: at its end Python gives the signals back, and this one would kill it."""
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
     def heard(self) -> None:
         """Forget the signals that have come."""
@@ -70,12 +63,9 @@ class Signals:
             os.read(self._read, 4096)
 
     def _on_signal(self, number: int, _frame: object) -> None:
-        self.stop |= number != signal.SIGHUP
+        self.stop |= number in (signal.SIGTERM, signal.SIGINT)
         self.hand_over = not self.stop
         log.info("%s: %s", signal.Signals(number).name, "closing" if self.stop else "handing over")
-
-    def _on_clock(self, _number: int, _frame: object) -> None:
-        self._manager.alive()
 
 
 class Devices:
@@ -113,7 +103,8 @@ def run(device: Device, wanted: str) -> bool:
     XenabsError if the device cannot be had, or its backend does not let go at the end.
     """
     manager = ServiceManager()
-    signals = Signals(manager)
+    signals = Signals()
+    watchdog = Watchdog(manager)
     lock = rundir.DeviceLock(device.name)
     lock.take(SUCCESSION)
     guardian = Guardian(device.name)
@@ -133,7 +124,7 @@ def run(device: Device, wanted: str) -> bool:
         tick=TICK,
     )
     try:
-        _serve(device, store, source, guardian, signals, manager, why)
+        _serve(device, store, source, guardian, signals, manager, watchdog, why)
     except OSError as error:
         raise XenabsError(
             f"{device.name} can be served no longer ({error}): see dmesg, and start xenabs anew"
@@ -144,7 +135,7 @@ def run(device: Device, wanted: str) -> bool:
             rundir.remove_state(device.name)
             devices.close()
             guardian.dismiss()
-        signals.silence()
+        watchdog.stop()
     return not signals.stop
 
 
@@ -169,11 +160,13 @@ def _serve(
     guardian: Guardian,
     signals: Signals,
     manager: ServiceManager,
+    watchdog: Watchdog,
     why: str,
 ) -> None:
     watches = Watches(store, source.frontend)
     changed = True
     while not (signals.stop or signals.hand_over):
+        watchdog.beat()
         if changed:
             store.watched()
             if not source.attached:
