@@ -443,11 +443,13 @@ def test_what_the_guardian_does_not_get_is_not_shared(guardian: Guardian, kept: 
 
 
 @pytest.mark.parametrize("call", ["keep", "drop", "hold", "serving"])
-def test_a_guardian_that_hangs_is_told_in_a_sentence(tmp_path: Path, kept: Kept, call: str) -> None:
-    guardian = Guardian("vkbd-0", tmp_path, answer=0.1)
+def test_a_guardian_that_hangs_is_told_in_a_sentence(
+    guardian: Guardian, kept: Kept, tmp_path: Path, call: str
+) -> None:
     guardian.keep("tablet", kept.fd)
     hanging = process()
     os.kill(hanging, signal.SIGSTOP)
+    guardian._line.settimeout(0.1)
     arguments = {"keep": ["keyboard", kept.fd], "serving": []}.get(call, ["tablet"])
     with pytest.raises(XenabsError, match="has not answered"):
         getattr(guardian, call)(*arguments)
@@ -460,14 +462,13 @@ def test_a_guardian_that_hangs_is_told_in_a_sentence(tmp_path: Path, kept: Kept,
 def test_what_was_said_to_one_that_hung_is_settled_with_the_next_call(
     guardian: Guardian, kept: Kept, tmp_path: Path
 ) -> None:
-    hasty = Guardian("vkbd-0", tmp_path, answer=0.1)
-    guardian.dismiss()
-    hasty.keep("tablet", kept.fd)
+    guardian.keep("tablet", kept.fd)
     os.kill(process(), signal.SIGSTOP)
+    guardian._line.settimeout(0.1)
     with pytest.raises(XenabsError):
-        hasty.drop("tablet")
+        guardian.drop("tablet")
     os.kill(process(), signal.SIGCONT)
-    hasty.dismiss()
+    guardian.dismiss()
     heir = Guardian("vkbd-0", tmp_path)
     assert heir.kept == {}
     heir.dismiss()
