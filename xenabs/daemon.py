@@ -9,14 +9,14 @@ import logging
 import os
 import signal
 import time
-from typing import Any
 
 from xenabs import rundir
 from xenabs.devices import keyboard, tablet
 from xenabs.errors import XenabsError
 from xenabs.guardian.client import Guardian
+from xenabs.guardian.protocol import KEYBOARD, TABLET
 from xenabs.kbdif.nodes import XenbusState
-from xenabs.service_manager import ServiceManager
+from xenabs.service_manager import ServiceManager, Watchdog
 from xenabs.sources.choice import choose
 from xenabs.sources.ring import Phase, RingSource
 from xenabs.sources.share import Share
@@ -30,7 +30,7 @@ from xenabs.xen.xenbus import Frontend
 log = logging.getLogger(__name__)
 
 TICK = 0.5
-"""Seconds after which events show in the state file."""
+"""Seconds after which events show in the counters' file."""
 
 PATIENCE = 10.0
 """Seconds given to a backend to let go."""
@@ -48,38 +48,27 @@ answered: a boot must not wait for one."""
 DISPUTES_MAX = 3
 """How often the device is taken again from a driver that was bound to it while we had it."""
 
-TABLET, KEYBOARD = "tablet", "keyboard"
-"""The names under which the guardian keeps the devices."""
-
-
 class Signals:
-    """What was asked for by signals, and the watchdog's clock, as a descriptor to wait on.
+    """What was asked for by signals, as a descriptor to wait on, which any signal makes readable.
 
     A wait that is woken by the signal alone would go on after it (PEP 475).
     """
 
-    def __init__(self, manager: ServiceManager) -> None:
+    def __init__(self) -> None:
         self.stop = False
         """SIGTERM or SIGINT: end, with nothing left shared."""
         self.hand_over = False
-        """SIGHUP: end, and leave all to a next process."""
-        self._manager = manager
+        """SIGHUP: end, and leave all to a next process. SIGABRT, by which systemd's watchdog ends
+        a service: after a pause of the guest that was longer than its interval it cannot know that
+        all is well. One that hangs does not come to this, and is killed (TimeoutAbortSec=)."""
         self._read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(write)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGABRT):
             signal.signal(number, self._on_signal)
-        if manager.watchdog_interval:
-            signal.signal(signal.SIGALRM, self._on_clock)
-            half = manager.watchdog_interval / 2
-            signal.setitimer(signal.ITIMER_REAL, half, half)
 
     def fileno(self) -> int:
         """Readable once a signal has come."""
         return self._read
-
-    def silence(self) -> None:
-        """Stop the clock: at its end Python gives the signals back, and this one would kill it."""
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
     def heard(self) -> None:
         """Forget the signals that have come."""
@@ -87,12 +76,9 @@ class Signals:
             os.read(self._read, 4096)
 
     def _on_signal(self, number: int, _frame: object) -> None:
-        self.stop |= number != signal.SIGHUP
+        self.stop |= number in (signal.SIGTERM, signal.SIGINT)
         self.hand_over = not self.stop
         log.info("%s: %s", signal.Signals(number).name, "closing" if self.stop else "handing over")
-
-    def _on_clock(self, _number: int, _frame: object) -> None:
-        self._manager.alive()
 
 
 class Devices:
@@ -124,13 +110,19 @@ class Daemon:
     """What serves one vkbd: its source, its devices, its guardian."""
 
     def __init__(
-        self, device: Device, wanted: str, manager: ServiceManager, signals: Signals
+        self,
+        device: Device,
+        wanted: str,
+        manager: ServiceManager,
+        signals: Signals,
+        watchdog: Watchdog,
     ) -> None:
         """Make all that is needed, before the device is taken. Raises XenabsError if that fails.
 
         A process that follows one that crashed goes on with what that one shared.
         """
-        self._device, self._manager, self._signals = device, manager, signals
+        self._device = device
+        self._manager, self._signals, self._watchdog = manager, signals, watchdog
         name, self._why = choose(wanted)
         log.info("source %s: %s", name, self._why)
         self._store = Store()
@@ -164,8 +156,8 @@ class Daemon:
         """
         watches = Watches(self._store, self._frontend)
         changed = True
-        state: dict[str, Any] = {}
         while not (self._signals.stop or self._signals.hand_over):
+            self._watchdog.beat()
             if changed:
                 self._store.watched()
                 if not self._source.attached:
@@ -176,10 +168,12 @@ class Daemon:
                 state = of_daemon(self._device, self._source, self._why)
                 self._manager.status(summary(state))
                 if self._source.phase is Phase.CONNECTED:
+                    self._guardian.serving()
                     self._tell_ready()
                     watches.forget()
+                rundir.write_state(self._device.name, state)
             # After events only the counters are new: XenStore is not asked again for those.
-            rundir.write_state(self._device.name, {**state, "counters": self._source.counters()})
+            rundir.write_counters(self._device.name, self._source.counters())
             changed = self._wait()
 
     def end(self) -> None:
@@ -266,7 +260,8 @@ def run(device: Device, wanted: str) -> bool:
     or if the backend does not let go at the end.
     """
     manager = ServiceManager()
-    signals = Signals(manager)
+    signals = Signals()
+    watchdog = Watchdog(manager)
     lock = rundir.DeviceLock(device.name)
     lock.take(SUCCESSION)
     try:
@@ -277,7 +272,7 @@ def run(device: Device, wanted: str) -> bool:
                 device.name,
             )
             kernel_driver.give_back(Store(), device)
-        daemon = Daemon(device, wanted, manager, signals)
+        daemon = Daemon(device, wanted, manager, signals, watchdog)
     except (XenabsError, OSError):
         _leave_to_kernel(device)
         raise
@@ -290,7 +285,7 @@ def run(device: Device, wanted: str) -> bool:
     finally:
         if not signals.hand_over:
             daemon.end()
-        signals.silence()
+        watchdog.stop()
     return not signals.stop
 
 
@@ -300,9 +295,7 @@ def release(device: Device) -> None:
     Raises XenabsError if that fails.
     """
     lock = rundir.DeviceLock(device.name)
-    holder = lock.holder()
-    if holder is not None:
-        os.kill(holder, signal.SIGTERM)
+    lock.signal_holder(signal.SIGTERM)
     lock.take(RELEASE_PATIENCE)
     _close_former_connection(device)
     kernel_driver.give_back(Store(), device)

@@ -59,7 +59,11 @@ def describe(state: dict[str, Any]) -> list[str]:
     if state["source"] is None:
         owner = f"the kernel's driver {state['driver']}" if state["driver"] else "nobody"
         return [f"{state['device']}: {owner} has it; xenabs is not running"]
-    counters = ", ".join(f"{count} {name}" for name, count in state["counters"].items() if count)
+    counters = state[rundir.COUNTERS]
+    if counters is None:
+        counted = "root's to see"
+    else:
+        counted = ", ".join(f"{count} {name}" for name, count in counters.items() if count)
     screen = "{} x {} pixels".format(*state["screen"]) if state["screen"] else "of unknown size"
     backend = state["backend"]
     return [
@@ -70,5 +74,5 @@ def describe(state: dict[str, Any]) -> list[str]:
         f"  frontend     {state['frontend']['state']}, {state['frontend']['path']}",
         f"  coordinates  {state['coordinates']}, screen {screen}",
         f"  connections  {state['connections']}",
-        f"  counters     {counters or 'nothing yet'}",
+        f"  counters     {counted or 'nothing yet'}",
     ]

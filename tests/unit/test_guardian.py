@@ -1,17 +1,22 @@
 """The guardian keeps descriptors over the death of a daemon, and closes what nobody comes for."""
 
 import os
+import resource
 import select
 import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from qemu_double import BACKEND, FRONTEND, FakeStore, QemuBackend
 
-from xenabs.guardian import keeper, line
+from xenabs.errors import XenabsError
+from xenabs.guardian import keeper, protocol
 from xenabs.guardian.client import Guardian
 from xenabs.guardian.keeper import Keeper
 from xenabs.kbdif.nodes import XenbusState
@@ -77,6 +82,24 @@ def test_what_is_dropped_is_closed(guardian: Guardian, kept: Kept) -> None:
     guardian.drop("tablet")
     assert kept.closes()
     guardian.dismiss()
+
+
+def test_one_that_may_open_no_more_files_keeps_what_it_has(
+    guardian: Guardian, kept: Kept, tmp_path: Path
+) -> None:
+    guardian.keep("tablet", kept.fd)
+    os.close(kept.fd)
+    keeping = process()
+    before = resource.prlimit(keeping, resource.RLIMIT_NOFILE)
+    resource.prlimit(keeping, resource.RLIMIT_NOFILE, (3, before[1]))
+    guardian.dismiss()
+    with pytest.raises(XenabsError, match="has not answered"):
+        Guardian("vkbd-0", tmp_path, answer=0.1)
+    assert kept.open_somewhere()
+    resource.prlimit(keeping, resource.RLIMIT_NOFILE, before)
+    heir = Guardian("vkbd-0", tmp_path)
+    assert heir.kept.keys() == {"tablet"}
+    heir.dismiss()
 
 
 def test_what_is_held_is_never_given_away_nor_closed(
@@ -161,8 +184,37 @@ class Left:
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.listener.bind("\0xenabs-test-listener-" + str(os.getpid()))
         self.listener.listen()
-        kept = {"grant.0.8": self.grant.fd, "channel.15.1": self.channel.fd}
-        self.keeper = Keeper(FRONTEND, kept, ServiceManager())
+        self.tablet, self.keyboard = Kept(), Kept()
+        self.hooks: list[str] = []
+        """What was called, with the backend's state then."""
+        self.refusals = 0
+        """How many times giving back fails."""
+        self.threads: list[threading.Thread] = []
+        kept = {
+            "tablet": self.tablet.fd,
+            "keyboard": self.keyboard.fd,
+            "grant.0.8": self.grant.fd,
+            "channel.15.1": self.channel.fd,
+        }
+        self.keeper = Keeper(
+            FRONTEND,
+            kept,
+            ServiceManager(),
+            recover=lambda: self.hooks.append("recover"),
+            give_back=self._give_back,
+        )
+
+    def _give_back(self) -> None:
+        self.hooks.append(f"give back at {self.store.nodes[f'{BACKEND}/state']}")
+        if self.refusals:
+            self.refusals -= 1
+            raise XenabsError("not yet")
+
+    def guarding(self) -> None:
+        """The keeper at work, which ends with the test: there is nothing to keep then."""
+        thread = threading.Thread(target=self.keeper.guard, args=[self.listener], daemon=True)
+        thread.start()
+        self.threads.append(thread)
 
     def call(self) -> socket.socket:
         daemon = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -175,8 +227,12 @@ def left(monkeypatch: pytest.MonkeyPatch) -> Iterator[Left]:
     found = Left()
     monkeypatch.setattr(keeper, "Store", lambda: found.store)
     monkeypatch.setattr(keeper, "PATIENCE", 0.01)
+    monkeypatch.setattr(keeper, "FIRST_PAUSE", 0.01)
     with found.listener:
         yield found
+        for thread in found.threads:
+            thread.join(10)
+            assert not thread.is_alive()
 
 
 def test_a_connection_that_nobody_comes_for_is_closed_gracefully(left: Left) -> None:
@@ -223,15 +279,204 @@ def test_a_restore_while_it_waits_for_the_backend_has_it_hold_the_channel(left: 
 
 
 def test_the_release_of_the_device_closes_at_once(left: Left) -> None:
-    guarding = threading.Thread(target=left.keeper.guard, args=[left.listener])
     with left.call() as daemon:
-        guarding.start()
-        words, fds = line.receive(daemon)
-        assert words == ["kept", "grant.0.8", "channel.15.1"]
-        line.close_all(fds)
-        line.send(daemon, ["close"])
-        assert line.receive(daemon) == (["done"], [])
+        left.guarding()
+        words, fds = protocol.receive(daemon)
+        assert words == ["kept", "tablet", "keyboard", "grant.0.8", "channel.15.1"]
+        protocol.close_all(fds)
+        protocol.send(daemon, ["close"])
+        assert protocol.receive(daemon) == (["done"], [])
         assert left.store.nodes[f"{BACKEND}/state"] == "6"
         assert left.grant.closes() and left.channel.closes()
-    guarding.join(10)
-    assert not guarding.is_alive()
+    left.threads.pop().join(10)
+    # Who says "close" does with the device what it likes.
+    assert left.hooks == ["recover", "recover"]
+
+
+def test_what_nobody_comes_for_is_given_back_after_it_is_closed(left: Left) -> None:
+    left.keeper.guard(left.listener)
+    assert left.hooks == ["recover", "give back at 6"]
+
+
+def test_giving_back_is_tried_until_it_works(left: Left) -> None:
+    left.refusals = 3
+    left.keeper.guard(left.listener)
+    assert left.hooks == ["recover", *["give back at 6"] * 4]
+
+
+def test_a_daemon_that_calls_while_giving_back_fails_is_served(
+    left: Left, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "FIRST_PAUSE", 60.0)
+    left.refusals = 1
+    left.guarding()
+    assert left.grant.closes()
+    with left.call() as daemon:
+        assert protocol.receive(daemon) == (["kept"], [])
+
+
+def test_what_is_down_is_lifted_though_the_backend_does_not_let_go(left: Left) -> None:
+    left.store.backend.answers = False
+    left.guarding()
+    assert left.tablet.closes() and left.keyboard.closes()
+    assert left.grant.open_somewhere() and left.channel.open_somewhere()
+    left.store.backend.answers = True
+    left.store.backend.react()
+    assert left.grant.closes() and left.channel.closes()
+
+
+def test_what_is_down_is_lifted_though_xenstore_refuses_and_it_tries_again(left: Left) -> None:
+    refusals = 3
+    read = left.store.read
+
+    def refuse(path: str) -> str | None:
+        nonlocal refusals
+        if refusals:
+            refusals -= 1
+            assert left.tablet.closes() and left.keyboard.closes()
+            assert left.grant.open_somewhere()
+            raise PermissionError(13, "Permission denied", path)
+        return read(path)
+
+    left.store.read = refuse  # type: ignore[method-assign]
+    left.keeper.guard(left.listener)
+    assert refusals == 0
+    assert left.grant.closes() and left.channel.closes()
+
+
+def test_pauses_grow_up_to_a_minute() -> None:
+    pauses = keeper._pauses()
+    assert [next(pauses) for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def call_and_die(left: Left, *words: str) -> None:
+    with left.call() as daemon:
+        protocol.close_all(protocol.receive(daemon)[1])
+        for word in words:
+            protocol.send(daemon, [word])
+            assert protocol.receive(daemon) == (["done"], [])
+
+
+def test_daemons_that_fail_at_each_start_do_not_prolong_patience(
+    left: Left, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "PATIENCE", 0.5)
+    left.guarding()
+    ends = time.monotonic() + 10
+    while left.tablet.open_somewhere():
+        assert time.monotonic() < ends
+        call_and_die(left)
+    assert left.grant.closes()
+
+
+def test_a_daemon_that_served_has_the_whole_patience_begin_again(
+    left: Left, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(keeper.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(keeper, "PATIENCE", 30.0)
+    waits: list[float | None] = []
+    calls = iter([(29, ["serving"]), (29, []), (0.5, [])])
+
+    def waiting(_: socket.socket, patience: float | None) -> bool:
+        waits.append(patience)
+        passed, words = next(calls, (60, None))
+        clock[0] += passed
+        if words is None:
+            return False
+        threading.Thread(target=call_and_die, args=[left, *words]).start()
+        return True
+
+    monkeypatch.setattr(keeper, "_calls", waiting)
+    left.keeper.guard(left.listener)
+    assert waits[:4] == [30, 30, 1, 0.5]
+    assert left.grant.closes()
+
+
+def test_a_daemon_that_hangs_on_the_line_does_not_keep_the_next_one_out(left: Left) -> None:
+    left.guarding()
+    with left.call() as hanging:
+        protocol.close_all(protocol.receive(hanging)[1])
+        with left.call() as daemon:
+            words, fds = protocol.receive(daemon)
+            protocol.close_all(fds)
+            assert words[0] == "kept"
+            protocol.send(daemon, ["close"])
+            assert protocol.receive(daemon) == (["done"], [])
+
+
+def test_a_word_while_the_connection_is_being_closed_is_not_lost(left: Left) -> None:
+    left.store.backend.answers = False
+    left.guarding()
+    assert left.tablet.closes()  # it waits for the backend now
+    new = Kept()
+    with left.call() as daemon:
+        protocol.send(daemon, ["keep", "tablet"], [new.fd])
+        os.close(new.fd)
+        words, fds = protocol.receive(daemon)
+        protocol.close_all(fds)
+        assert words == ["kept", "grant.0.8", "channel.15.1"]
+        assert protocol.receive(daemon) == (["done"], [])
+        assert new.open_somewhere()
+    assert new.closes()
+    left.store.backend.answers = True
+    left.store.backend.react()
+
+
+def test_a_descriptor_that_does_not_arrive_is_refused(left: Left) -> None:
+    left.guarding()
+    with left.call() as daemon:
+        protocol.close_all(protocol.receive(daemon)[1])
+        protocol.send(daemon, ["keep", "grant.0.9"])
+        assert protocol.receive(daemon) == (["refused"], [])
+        protocol.send(daemon, ["serving"])
+        assert protocol.receive(daemon) == (["done"], [])
+
+
+def test_what_the_guardian_does_not_get_is_not_shared(guardian: Guardian, kept: Kept) -> None:
+    guardian.keep("tablet", kept.fd)
+    before = resource.prlimit(process(), resource.RLIMIT_NOFILE)
+    resource.prlimit(process(), resource.RLIMIT_NOFILE, (3, before[1]))
+    with pytest.raises(XenabsError, match=r"did not get the descriptor of grant\.0\.8"):
+        guardian.keep("grant.0.8", kept.fd)
+    resource.prlimit(process(), resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("call", ["keep", "drop", "hold", "serving"])
+def test_a_guardian_that_hangs_is_told_in_a_sentence(
+    guardian: Guardian, kept: Kept, tmp_path: Path, call: str
+) -> None:
+    guardian.keep("tablet", kept.fd)
+    hanging = process()
+    os.kill(hanging, signal.SIGSTOP)
+    guardian._line.settimeout(0.1)
+    arguments = {"keep": ["keyboard", kept.fd], "serving": []}.get(call, ["tablet"])
+    with pytest.raises(XenabsError, match="has not answered"):
+        getattr(guardian, call)(*arguments)
+    guardian.dismiss()
+    with pytest.raises(XenabsError, match="has not answered"):
+        Guardian("vkbd-0", tmp_path, answer=0.1)
+    os.kill(hanging, signal.SIGKILL)
+
+
+def test_what_was_said_to_one_that_hung_is_settled_with_the_next_call(
+    guardian: Guardian, kept: Kept, tmp_path: Path
+) -> None:
+    guardian.keep("tablet", kept.fd)
+    os.kill(process(), signal.SIGSTOP)
+    guardian._line.settimeout(0.1)
+    with pytest.raises(XenabsError):
+        guardian.drop("tablet")
+    os.kill(process(), signal.SIGCONT)
+    guardian.dismiss()
+    heir = Guardian("vkbd-0", tmp_path)
+    assert heir.kept == {}
+    heir.dismiss()
+
+
+def test_the_guardian_loads_neither_the_pump_nor_ctypes() -> None:
+    run = "import sys, xenabs.guardian.__main__; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", run], capture_output=True, check=True, text=True)
+    loaded = set(done.stdout.split())
+    assert "xenabs.guardian.keeper" in loaded
+    assert loaded.isdisjoint({"ctypes", "evdev", "xenabs.kbdif.ring", "xenabs.sources"})

@@ -1,26 +1,18 @@
 """What a frontend shares with its backend: one page and one event channel.
 
-The guardian keeps both, under names that tell a next process what they are:
-
-    grant.OFFSET.REFERENCE      gntalloc's descriptor, where the page is in it, its grant
-    channel.PORT.DOMAIN         evtchn's descriptor, the local port, the domain we were then
+The guardian keeps both, under names that tell a next process what they are (see
+`xenabs.guardian.protocol`).
 """
 
 import os
 from typing import Any, Protocol
 
 from xenabs.errors import XenabsError
+from xenabs.guardian.protocol import CHANNEL, GRANT
 from xenabs.kbdif import nodes
 from xenabs.xen.event_channel import EventChannel
 from xenabs.xen.frame import frame_number
 from xenabs.xen.grant import Grant
-
-GRANT, CHANNEL = "grant", "channel"
-
-
-def domain_of(channel: str) -> str:
-    """The domain in the name of a kept event channel."""
-    return channel.split(".")[2]
 
 
 class Keeping(Protocol):
