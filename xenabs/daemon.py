@@ -35,8 +35,8 @@ TICK = 0.5
 PATIENCE = 10.0
 """Seconds given to a backend to let go."""
 
-SUCCESSION = 2.0
-"""Seconds given to another xenabs that is about to end."""
+SUCCESSION = 5.0
+"""Seconds given to another process of xenabs that is about to end or gives the device back."""
 
 RELEASE_PATIENCE = PATIENCE + kernel_driver.LIMIT
 """Seconds given to a daemon to close its connection and to give the device back."""
@@ -47,6 +47,7 @@ answered: a boot must not wait for one."""
 
 DISPUTES_MAX = 3
 """How often the device is taken again from a driver that was bound to it while we had it."""
+
 
 class Signals:
     """What was asked for by signals, as a descriptor to wait on, which any signal makes readable.
@@ -185,7 +186,7 @@ class Daemon:
         try:
             if self._taken:
                 self._close()
-            _return_to_kernel(self._store, self._device)
+            kernel_driver.leave(self._store, self._device)
         except PermissionError:
             if self._source.attached:
                 raise
@@ -312,6 +313,7 @@ def recover() -> list[Device]:
         lock = rundir.DeviceLock(device.name)
         lock.take(SUCCESSION)
         kernel_driver.give_back(store, device)
+        lock.release()
     return found
 
 
@@ -319,7 +321,7 @@ def _leave_to_kernel(device: Device) -> None:
     """Give the device back if a process before this one had it; log why that fails, if it does."""
     try:
         _close_former_connection(device)
-        _return_to_kernel(Store(), device)
+        kernel_driver.leave(Store(), device)
     except (XenabsError, OSError) as error:
         log.error("%s cannot be given back to the kernel's driver: %s", device.name, error)
 
@@ -333,17 +335,6 @@ def _close_former_connection(device: Device) -> None:
             raise _does_not_let_go(device, Frontend(Store(), device.path))
     finally:
         guardian.dismiss()
-
-
-def _return_to_kernel(store: Store, device: Device) -> None:
-    """Give the device back, unless the kernel's driver has it or there is none to have it."""
-    at_work = Frontend(store, device.path).state() not in kernel_driver.OVER
-    if device.driver() is not None and at_work:
-        return
-    if not device.has_driver():
-        log.info("%s has no driver now: this kernel has no xen-kbdfront", device.name)
-        return
-    kernel_driver.give_back(store, device)
 
 
 def _does_not_let_go(device: Device, frontend: Frontend) -> XenabsError:

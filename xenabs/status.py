@@ -46,6 +46,8 @@ def known() -> list[dict[str, Any]]:
         running = rundir.DeviceLock(device.name).holder() is not None
         state = rundir.read_state(device.name) if running else None
         states.append(state or {"device": device.name, "driver": device.driver(), "source": None})
+    for device in bus.lost_if_root():
+        states.append({"device": device.name, "driver": None, "source": None, "lost": True})
     return states
 
 
@@ -56,6 +58,11 @@ def summary(state: dict[str, Any]) -> str:
 
 def describe(state: dict[str, Any]) -> list[str]:
     """The lines that a person reads about one device."""
+    if state.get("lost"):
+        return [
+            f"{state['device']}: the kernel has dropped it, as Linux 7 does at some boots; "
+            "xenabs recover brings it back"
+        ]
     if state["source"] is None:
         owner = f"the kernel's driver {state['driver']}" if state["driver"] else "nobody"
         return [f"{state['device']}: {owner} has it; xenabs is not running"]

@@ -138,6 +138,17 @@ def give_back(store: Store, device: Device) -> None:
             store.unwatch(path)
 
 
+def leave(store: Store, device: Device) -> None:
+    """Give the device back, unless the kernel's driver is at work or there is none to have it.
+
+    Raises XenabsError as `give_back` does.
+    """
+    if not device.has_driver():
+        log.info("%s has no driver now: this kernel has no xen-kbdfront", device.name)
+    elif device.driver() is None or Frontend(store, device.path).state() in OVER:
+        give_back(store, device)
+
+
 def _has_connected(device: Device, frontend: Frontend) -> bool:
     connected = XenbusState.CONNECTED
     return (
