@@ -1,9 +1,11 @@
 """xenabs install and uninstall on the tree of an image."""
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -231,6 +233,95 @@ def test_links_in_the_tree_do_not_lead_out_of_it(tree: Path, target: str) -> Non
     (tree / "etc").symlink_to(target)
     assert install(tree).exit_code == 0
     assert (tree / "usr" / RULE).is_file()
+
+
+@pytest.fixture
+def host(tmp_path: Path, tree: Path) -> Iterator[Path]:
+    """A file of the host, beside the tree of a guest that means it harm."""
+    file = tmp_path / "host" / Path(RULE).name
+    file.parent.mkdir()
+    file.write_text("the host's\n")
+    before = file.stat()
+    yield file
+    after = file.stat()
+    assert (after.st_ctime_ns, after.st_ino) == (before.st_ctime_ns, before.st_ino)
+    assert file.read_text() == "the host's\n"
+    assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("name", [RULE, f"{RULE}.new"])
+def test_a_link_in_a_file_s_place_is_replaced_and_not_followed(
+    tree: Path, host: Path, name: str
+) -> None:
+    (tree / RULE).parent.mkdir(parents=True)
+    (tree / name).symlink_to(host)
+    assert install(tree, "--force").exit_code == 0
+    assert not (tree / RULE).is_symlink()
+    assert call("uninstall", "--root", tree).exit_code == 0
+
+
+def test_a_hard_link_in_a_file_s_place_is_replaced_and_not_written_through(
+    tree: Path, host: Path
+) -> None:
+    (tree / RULE).parent.mkdir(parents=True)
+    other = tree / "other"
+    other.write_text("the guest's\n")
+    (tree / RULE).hardlink_to(other)
+    assert install(tree, "--force").exit_code == 0
+    assert other.read_text() == "the guest's\n"
+
+
+@pytest.mark.parametrize("up", ["", "../../../../../../../../../.."], ids=["absolute", "upwards"])
+def test_a_directory_that_is_a_link_to_the_host_s_leads_into_the_tree(
+    tree: Path, host: Path, up: str
+) -> None:
+    (tree / RULE).parent.parent.mkdir(parents=True)
+    (tree / RULE).parent.symlink_to(f"{up}{host.parent}")
+    (tree / str(host.parent).lstrip("/")).mkdir(parents=True)
+    assert install(tree).exit_code == 0
+    assert (tree / str(host).lstrip("/")).is_file()
+    assert call("uninstall", "--root", tree).exit_code == 0
+    assert not (tree / str(host).lstrip("/")).exists()
+
+
+@pytest.mark.parametrize("call", ["write", "remove"])
+def test_a_directory_that_becomes_a_link_meanwhile_is_refused(
+    tree: Path, host: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    (tree / RULE).parent.mkdir(parents=True)
+    (tree / RULE).touch()
+    looked = Tree.entry
+
+    def swap(self: Tree, path: str) -> Path:
+        found = looked(self, path)
+        shutil.rmtree(found.parent)
+        found.parent.symlink_to(host.parent)
+        return found
+
+    monkeypatch.setattr(Tree, "entry", swap)
+    arguments = [f"/{RULE}", "text"][: 2 if call == "write" else 1]
+    with pytest.raises(XenabsError, match="cannot be changed"):
+        getattr(Tree(tree), call)(*arguments)
+
+
+def test_what_is_no_file_is_not_opened(tree: Path) -> None:
+    (tree / RULE).parent.mkdir(parents=True)
+    os.mkfifo(tree / RULE)
+    assert str(tree / RULE) in sentence(install(tree))
+    assert install(tree, "--force").exit_code == 0
+    assert (tree / RULE).is_file()
+
+
+def test_nothing_half_written_stays_where_there_is_no_room(tree: Path) -> None:
+    before = present(tree)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limit[1]))
+    try:
+        told = sentence(install(tree))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert "cannot be changed" in told
+    assert present(tree) == before
 
 
 def test_a_loop_of_links_is_told(tree: Path) -> None:

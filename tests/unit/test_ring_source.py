@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from qemu_double import BACKEND, FRONTEND, OFFERED, FakeShare, FakeStore, QemuBackend
 
+from xenabs.errors import XenabsError
 from xenabs.geometry import axis_from_raw
 from xenabs.kbdif.nodes import XenbusState
 from xenabs.kbdif.ring import Output
@@ -342,3 +343,13 @@ def test_after_a_restore_the_old_share_is_abandoned_and_a_new_one_connected(
     assert connected.freed_at == []
     assert connected.states() == ("4", "4")
     assert connected.store.read(f"{FRONTEND}/request-abs-pointer") == "1"
+
+
+@pytest.mark.parametrize("text", ["65536", "32752", "-1", "x", "\u0663"])
+def test_a_backend_that_is_no_domain_is_refused_in_a_sentence(text: str) -> None:
+    guest = Guest()
+    guest.store.nodes[f"{FRONTEND}/backend-id"] = text
+    guest.backend.start()
+    with pytest.raises(XenabsError, match="backend-id"):
+        guest.rest()
+    assert guest.shares == []

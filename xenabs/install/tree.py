@@ -1,6 +1,10 @@
 """The tree of a guest: this machine's own, or an image that is mounted somewhere."""
 
+import contextlib
 import os
+import secrets
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from xenabs.errors import XenabsError
@@ -8,11 +12,19 @@ from xenabs.errors import XenabsError
 MOST_LINKS = 40
 """The kernel's own limit."""
 
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+"""How directories of a tree and files that are made in it are opened (open(2))."""
+
 
 class Tree:
     """The files below a directory, whose symbolic links lead where they lead in a chroot.
 
     Paths in the tree are absolute. Every call raises XenabsError if the tree does not let it.
+
+    The tree is not trusted, not even to stay as it is meanwhile. `locate` and `entry` only say
+    where something is; what is read, written or removed is reached from the root, one directory
+    after the other by its descriptor, and the kernel follows no link on the way or at the end.
     """
 
     def __init__(self, root: Path) -> None:
@@ -24,7 +36,7 @@ class Tree:
             )
 
     def locate(self, path: str) -> Path:
-        """Where a path of the tree is for us."""
+        """Return where a path of the tree is for us."""
         found: list[str] = []
         left = _reversed_parts(path)
         links = 0
@@ -51,26 +63,37 @@ class Tree:
         return self.locate(directory) / name
 
     def read(self, path: str) -> str | None:
-        """The text of an entry; None if there is none, "" for what is no file."""
+        """Return the text of an entry; None if there is none, "" for what is no file."""
         entry = self.entry(path)
-        if not os.path.lexists(entry):
-            return None
-        if entry.is_symlink() or not entry.is_file():
-            return ""
         try:
-            return entry.read_text(errors="replace")
+            with self._directory_of(entry) as directory:
+                there = os.stat(entry.name, dir_fd=directory, follow_symlinks=False)
+                if not stat.S_ISREG(there.st_mode):
+                    return ""
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                with open(os.open(entry.name, flags, dir_fd=directory), errors="replace") as file:
+                    return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
         except OSError as error:
             raise XenabsError(f"{entry} cannot be read ({error.strerror}): run as root") from error
 
     def write(self, path: str, text: str) -> Path:
         """Make or replace an entry, and the directories above it; never seen half written."""
         entry = self.entry(path)
-        new = entry.with_name(entry.name + ".new")
+        # No name that somebody could have made a link of before.
+        new = f"{entry.name}.{secrets.token_hex(8)}.new"
         try:
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            new.write_text(text)
-            new.chmod(0o644)
-            new.replace(entry)
+            with self._directory_of(entry, make=True) as directory:
+                try:
+                    with open(os.open(new, NEW, 0o644, dir_fd=directory), "w") as file:
+                        os.fchmod(file.fileno(), 0o644)
+                        file.write(text)
+                    os.replace(new, entry.name, src_dir_fd=directory, dst_dir_fd=directory)
+                except OSError:
+                    with contextlib.suppress(OSError):
+                        os.unlink(new, dir_fd=directory)
+                    raise
         except OSError as error:
             raise _refused(entry, error) from error
         return entry
@@ -79,10 +102,30 @@ class Tree:
         """Remove an entry."""
         entry = self.entry(path)
         try:
-            entry.unlink()
+            with self._directory_of(entry) as directory:
+                os.unlink(entry.name, dir_fd=directory)
         except OSError as error:
             raise _refused(entry, error) from error
         return entry
+
+    @contextlib.contextmanager
+    def _directory_of(self, entry: Path, *, make: bool = False) -> Iterator[int]:
+        """Open the directory of an entry, which `make` makes where there is none.
+
+        Raises OSError, also if a directory on the way is a link now, which `entry` had followed.
+        """
+        here = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for part in entry.relative_to(self.root).parts[:-1]:
+                if make:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(part, dir_fd=here)
+                below = os.open(part, DIRECTORY, dir_fd=here)
+                os.close(here)
+                here = below
+            yield here
+        finally:
+            os.close(here)
 
 
 def _reversed_parts(path: str) -> list[str]:

@@ -2,5 +2,6 @@
 
 `store` (XenStore through libxenstore), `xenbus` (a device's two ends in it), `bus` (the kernel's
 own driver), `event_channel` and `grant` (/dev/xen/*), `frame` (the number by which QEMU maps a
-page). Each fails with one sentence that names what is missing.
+page), `requirements` (what must be there before a device is taken). Each fails with one sentence
+that names what is missing.
 """

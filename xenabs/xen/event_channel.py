@@ -4,6 +4,7 @@ import fcntl
 import os
 import struct
 
+from xenabs.errors import XenabsError
 from xenabs.xen.device_node import open_node
 
 NODE = "/dev/xen/evtchn"
@@ -20,10 +21,19 @@ class EventChannel:
 
     @classmethod
     def to(cls, domain: int) -> "EventChannel":
-        """A new port for `domain`. Raises XenabsError without the module or the right."""
+        """Return a new port for `domain`.
+
+        Raises XenabsError without the module or the right, or when there is none left.
+        """
         fd = open_node(NODE, "xen-evtchn")
         request = bytearray(struct.pack("I", domain))
-        return cls(fd, fcntl.ioctl(fd, IOCTL_BIND_UNBOUND_PORT, request))
+        try:
+            return cls(fd, fcntl.ioctl(fd, IOCTL_BIND_UNBOUND_PORT, request))
+        except OSError as error:
+            os.close(fd)
+            raise XenabsError(
+                f"no event channel to domain {domain} can be made ({error.strerror}): see dmesg"
+            ) from error
 
     def unmask(self) -> None:
         """Let the port fire again, though a process may have died between its read and write."""

@@ -32,6 +32,9 @@ PT_LOAD = 1
 P_VADDR, P_PADDR = 3, 4
 """Of an ELF program header; /proc/kcore gives p_paddr for RAM and all ones for the rest."""
 
+FRAME_SIZE = 4096
+"""Bytes of what Xen and its backends call a frame (XEN_PAGE_SIZE), whatever the kernel's pages."""
+
 WITHOUT_RING = "; the page is not shared by guess"
 
 
@@ -41,6 +44,12 @@ def frame_number(page: mmap.mmap) -> int:
     PVH and HVM: the guest's own frame number, from pagemap. PV: the machine's, from the kernel's
     p2m table. Raises XenabsError when it cannot be known for certain.
     """
+    if mmap.PAGESIZE != FRAME_SIZE:
+        # A page has several frames then, and pagemap tells the number of the page.
+        raise XenabsError(
+            f"this kernel's pages have {mmap.PAGESIZE // 1024}K, and xenabs shares pages of 4K "
+            f"only: boot a kernel with 4K pages{WITHOUT_RING}"
+        )
     try:
         kind = GUEST_TYPE.read_text().strip()
     except OSError as error:
@@ -96,18 +105,33 @@ def _check_pfn(kcore: "Kcore", page: mmap.mmap, pfn: int) -> None:
 def _symbols(*names: str) -> dict[str, int]:
     found = {}
     ends = tuple(f" {name}\n".encode() for name in names)
-    with KALLSYMS.open("rb") as lines:
-        # There are 100,000 and more, and the time until the pointer works is made of such loops.
-        for line in filter(operator.methodcaller("endswith", ends), lines):
-            address, _, name = line.split()
-            if int(address, 16):
+    try:
+        with KALLSYMS.open("rb") as lines:
+            # There are 100,000 and more, and the time until the pointer works is made of such
+            # loops.
+            for line in filter(operator.methodcaller("endswith", ends), lines):
+                address, _, name = line.split()
                 found[name.decode()] = int(address, 16)
                 if len(found) == len(names):
-                    return found
-    raise XenabsError(
-        f"{KALLSYMS} does not tell where {' and '.join(names)} are: sysctl kernel.kptr_restrict=0"
-        f"{WITHOUT_RING}"
-    )
+                    break
+    except OSError as error:
+        raise XenabsError(
+            f"{KALLSYMS} cannot be read ({error.strerror}): a PV guest needs a kernel with "
+            f"CONFIG_KALLSYMS and CONFIG_KALLSYMS_ALL{WITHOUT_RING}"
+        ) from error
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise XenabsError(
+            f"{KALLSYMS} does not have {' and '.join(missing)}: a PV guest needs a kernel with "
+            f"CONFIG_KALLSYMS_ALL, which lists variables too{WITHOUT_RING}"
+        )
+    hidden = [name for name, address in found.items() if not address]
+    if hidden:
+        raise XenabsError(
+            f"{KALLSYMS} hides where {' and '.join(hidden)} are: run xenabs as root, with sysctl "
+            f"kernel.kptr_restrict=1 or 0{WITHOUT_RING}"
+        )
+    return found
 
 
 class Kcore:
@@ -119,7 +143,8 @@ class Kcore:
         except OSError as error:
             raise XenabsError(
                 f"{KCORE} cannot be read ({error.strerror}): a PV guest needs CONFIG_PROC_KCORE, "
-                f"root, and no kernel lockdown{WITHOUT_RING}"
+                "root, and no lockdown=confidentiality on its kernel's command line"
+                f"{WITHOUT_RING}"
             ) from error
         header = os.pread(self._fd, 64, 0)
         (offset,) = struct.unpack_from("Q", header, 32)

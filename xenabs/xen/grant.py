@@ -5,6 +5,7 @@ import mmap
 import os
 import struct
 
+from xenabs.errors import XenabsError
 from xenabs.kbdif.ring import PAGE_SIZE
 from xenabs.xen.device_node import open_node
 
@@ -26,10 +27,20 @@ class Grant:
 
     @classmethod
     def to(cls, domain: int) -> "Grant":
-        """A new, zeroed page for `domain`. Raises XenabsError without the module or the right."""
+        """Return a new, zeroed page for `domain`, 0..65535.
+
+        Raises XenabsError without the module or the right, or when there is none left.
+        """
         fd = open_node(NODE, "xen-gntalloc")
         request = bytearray(ALLOC_GREF.pack(domain, FLAG_WRITABLE, 1, 0, 0, 0))
-        fcntl.ioctl(fd, IOCTL_ALLOC_GREF, request)
+        try:
+            fcntl.ioctl(fd, IOCTL_ALLOC_GREF, request)
+        except OSError as error:
+            os.close(fd)
+            raise XenabsError(
+                f"no page can be granted to domain {domain} ({error.strerror}): see the parameter "
+                "limit of the module xen_gntalloc, and dmesg"
+            ) from error
         *_, offset, reference, _ = ALLOC_GREF.unpack(request)
         return cls(fd, offset, reference)
 

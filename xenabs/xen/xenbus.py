@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from xenabs.errors import XenabsError
 from xenabs.kbdif import nodes
 from xenabs.kbdif.nodes import XenbusState
+
+DOMID_FIRST_RESERVED = 0x7FF0
+"""Numbers of domains are below this (Xen's public header xen.h)."""
 
 
 class StoreLike(Protocol):
@@ -60,9 +64,19 @@ class Frontend:
         return self.read(nodes.BACKEND)
 
     def backend_id(self) -> int:
-        """The number of the backend's domain, 0 (the host) where none is told."""
+        """Return the number of the backend's domain, 0..32751; 0 (the host) where none is told.
+
+        Raises XenabsError if what is told is no domain's number.
+        """
         text = self.read(nodes.BACKEND_ID)
-        return int(text) if text and text.isdecimal() else 0
+        if not text:
+            return 0
+        if not (text.isascii() and text.isdecimal() and int(text) < DOMID_FIRST_RESERVED):
+            raise XenabsError(
+                f"{self.path}/{nodes.BACKEND_ID} in XenStore is {text!r}, which is no domain: "
+                "detach the device and attach it again (xl vkb-detach, vkb-attach)"
+            )
+        return int(text)
 
     def backend_state(self) -> XenbusState:
         """The backend's state; UNKNOWN when its directory is gone or not ours to read."""
