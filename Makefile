@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PYTHON := /usr/bin/python3
 VENV := .venv
 PACKAGES := python3-venv python3-dev gcc libc6-dev linux-libc-dev \
-    mmdebstrap qemu-system-x86 seabios ipxe-qemu e2fsprogs kmod cpio openssh-client xvfb \
+    mmdebstrap qemu-system-x86 seabios ipxe-qemu e2fsprogs kmod cpio openssh-client xvfb zstd \
     x11-xserver-utils fish zsh
 # What the Debian package is built of, where it goes, and what is appended to its version.
 DEB_SOURCES := LICENSE README.md autostart completions debian docs modules-load.d pyproject.toml \

@@ -17,7 +17,7 @@ from pointing import (
     xenbus_states,
 )
 
-from testbed import Bed, Guest, Wanted, backend, cache, deb
+from testbed import Bed, Guest, Wanted, backend, cache, deb, suites
 from testbed.mouse import PATTERNS, Mouse
 from testbed.probe import Pointer
 from testbed.rfb import LEFT, Rfb
@@ -50,7 +50,7 @@ def until_another_is_ready(guest: Guest, pid: str) -> None:
 def put_package(guest: Guest, version_suffix: str = "") -> str:
     """The checkout's Debian package as a file in the guest."""
     with cache.locked():
-        file = deb.obtain(version_suffix)
+        file = deb.obtain(suites.find(guest.wanted.suite), version_suffix)
     guest.put(file, "/tmp/")
     return f"/tmp/{file.name}"
 
