@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from testbed import domain, images, suites
+from testbed import cache, deb, domain, host, images, suites
 from testbed.bed import Bed
 from testbed.errors import BedError
 from testbed.progress import say, step
@@ -191,6 +191,20 @@ def build(names: tuple[str, ...], host: str) -> None:
         for suite in names:
             for init in domain.INITS:
                 images.obtain_guest(domain.Wanted(init=init, suite=suite), thorough=True)
+
+
+@cli.command("deb")
+@click.argument("suite", type=click.Choice(tuple(suites.SUITES)))
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--version-suffix", default="", help="Appended to the version, as in +1.")
+def build_deb(suite: str, directory: Path, version_suffix: str) -> None:
+    """Build xenabs' Debian package in a tree of SUITE, and put it into DIRECTORY."""
+    host.require(host.BUILD_COMMANDS)
+    host.require_root()
+    directory.mkdir(parents=True, exist_ok=True)
+    with cache.locked():
+        file = deb.build_in_tree(directory, suites.find(suite), version_suffix)
+    click.echo(file)
 
 
 def main() -> None:

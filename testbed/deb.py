@@ -38,10 +38,11 @@ def _sources() -> tuple[str, ...]:
 
 def build_in_tree(
     directory: Path, suite: Suite, version_suffix: str = "", thorough: bool = False
-) -> None:
+) -> Path:
     """Put the package of this checkout into a directory, built in a tree of the suite's release.
 
-    Its version ends in the suite's suffix and ``version_suffix``. Call it with the cache locked.
+    Return the package's file. Its version ends in the suite's suffix and ``version_suffix``.
+    Call it with the cache locked.
     """
     wanted = packages.BUILD_PACKAGES
     tree = trees.obtain("build", Apt(suite), wanted, left_out=(), thorough=thorough)
@@ -70,8 +71,9 @@ def build_in_tree(
             env=ENVIRONMENT,
             problem=PROBLEM,
         )
-        for package in (root / DIST_THERE.lstrip("/")).glob("*.deb"):
-            shutil.copy(package, directory)
+        package = next((root / DIST_THERE.lstrip("/")).glob("*.deb"))
+        shutil.copy(package, directory)
+        return directory / package.name
 
 
 def _is_machines(suite: Suite) -> bool:

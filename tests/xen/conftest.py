@@ -1,19 +1,26 @@
-"""Real Xen: one boot for the whole run, and one guest for each module, as its WANTED says."""
+"""Real Xen: one boot for the whole run, and one guest for each module, as its WANTED says.
 
+Xen and dom0 are of the suite XENABS_HOST in the environment, else of the test bed's own choice.
+"""
+
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from testbed import Bed, Guest
+from testbed import Bed, Guest, suites
 from testbed.probe import Pointer
 from testbed.rfb import Rfb
+
+pytest.register_assert_rewrite("core")
 
 
 @pytest.fixture(scope="session")
 def bed() -> Iterator[Bed]:
-    with tempfile.TemporaryDirectory(prefix="xenabs-test-") as name, Bed(Path(name)) as up:
+    host = os.environ.get("XENABS_HOST", suites.DEFAULT)
+    with tempfile.TemporaryDirectory(prefix="xenabs-test-") as name, Bed(Path(name), host) as up:
         yield up
 
 

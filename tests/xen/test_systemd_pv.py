@@ -16,6 +16,7 @@ from pointing import (
     until_closed,
     xenbus_states,
 )
+from units import shown, until_another_is_ready
 
 from testbed import Bed, Guest, Wanted, backend, cache, deb, suites
 from testbed.mouse import PATTERNS, Mouse
@@ -31,20 +32,6 @@ POINTS = sample(*SIZE, 20)
 TEST_BEDS = {"/etc/systemd/system/xenabs@.service.d", "/run/xenabs.log"}
 KILL_DAEMON = ("systemctl", "kill", "-s", "KILL", "--kill-who=main", UNIT)
 KILL_ALL_OF_XENABS = ("pkill", "-KILL", "-f", "^@xenabs-guardian|/usr/bin/xenabs")
-
-
-def shown(guest: Guest, name: str, unit: str = UNIT) -> str:
-    """A property of a unit."""
-    return guest.run(["systemctl", "show", "-P", name, unit]).stdout.strip()
-
-
-def until_another_is_ready(guest: Guest, pid: str) -> None:
-    """Until the unit's process is not `pid` any more, and ready."""
-    until(
-        guest,
-        f'pid=$(systemctl show -P MainPID {UNIT}) && [ "$pid" != {pid} ] && [ "$pid" != 0 ] && '
-        f"systemctl is-active -q {UNIT}",
-    )
 
 
 def put_package(guest: Guest, version_suffix: str = "") -> str:
