@@ -1,8 +1,10 @@
 """Real Xen: one boot for the whole run, and one guest for each module, as its WANTED says.
 
-Xen and dom0 are of the suite XENABS_HOST in the environment, else of the test bed's own choice.
+In the environment, XENABS_HOST is the suite that Xen and dom0 are to be of, and XENABS_SUITE that
+of the guests whose module wants no special one.
 """
 
+import dataclasses
 import os
 import tempfile
 from collections.abc import Iterator
@@ -26,7 +28,11 @@ def bed() -> Iterator[Bed]:
 
 @pytest.fixture(scope="module")
 def guest(bed: Bed, request: pytest.FixtureRequest) -> Iterator[Guest]:
-    yield bed.start_guest(request.module.WANTED)
+    wanted = request.module.WANTED
+    if wanted.suite == suites.DEFAULT:
+        suite = os.environ.get("XENABS_SUITE", suites.DEFAULT)
+        wanted = dataclasses.replace(wanted, suite=suite)
+    yield bed.start_guest(wanted)
     bed.destroy_guest()
 
 
