@@ -15,7 +15,7 @@ from xenabs.service_manager import ServiceManager
 from xenabs.sources.choice import choose
 from xenabs.sources.ring import Phase, RingSource
 from xenabs.sources.share import Share
-from xenabs.status import of_daemon, summary
+from xenabs.status import of_daemon, of_events, summary
 from xenabs.xen import bus
 from xenabs.xen.bus import Device
 from xenabs.xen.store import Store
@@ -193,8 +193,8 @@ def _serve(
             if source.phase is Phase.CONNECTED:
                 manager.ready()
                 watches.forget()
-        # After events only the counters are new: XenStore is not asked again for those.
-        rundir.write_state(device.name, {**state, "counters": source.counters()})
+        # After events only these are new: XenStore is not asked again for them.
+        rundir.write_state(device.name, {**state, **of_events(source)})
         waited_for = [store.fileno(), signals.fileno(), guardian.fileno()]
         ready = source.wait(waited_for).ready
         changed = store.fileno() in ready
