@@ -35,7 +35,7 @@ qemu_input_scale_axis); which size that is, they decide one by one, and nothing 
 
 - the VNC server (ui/vnc.c, pointer_event) takes its own copy of the surface, whose width is rounded
   up to a multiple of 16 (VNC_DIRTY_PIXELS_PER_BIT); the copy is at most 2560 x 2048 (VNC_MAX_WIDTH,
-  VNC_MAX_HEIGHT), from QEMU 9.2 on 5120 x 2160. Since 6.0 it tells its clients the width before the
+  VNC_MAX_HEIGHT), since 2024 5120 x 2160. Since 6.0 it tells its clients the width before the
   rounding, and scales by the rounded one all the same;
 - GTK, SDL, SPICE and D-Bus take the surface's own size;
 - the surface of an HVM guest's VGA card is as wide as the mode, rounded down to a multiple of 8
@@ -78,7 +78,7 @@ VNC_STEP = 16
 """The widths of the VNC server's copy are multiples of this (QEMU, ui/vnc.h)."""
 
 VNC_LIMITS = (5120, 2160), (2560, 2048)
-"""The largest size of the VNC server's copy (ui/vnc.h): since QEMU 9.2, and before."""
+"""The largest size of the VNC server's copy (ui/vnc.h): since 2024, and before."""
 
 VGA_STEPS = 8, 2
 """A VGA card's width is cut to a multiple of this (hw/display/vga.c): by QEMU, and as patched."""
