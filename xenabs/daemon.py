@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import time
+from typing import Any
 
 from xenabs import rundir
 from xenabs.devices import keyboard, tablet
@@ -20,7 +21,7 @@ from xenabs.service_manager import ServiceManager, Watchdog
 from xenabs.sources.choice import choose
 from xenabs.sources.ring import Phase, RingSource
 from xenabs.sources.share import Share
-from xenabs.status import of_daemon, summary
+from xenabs.status import of_daemon, of_screen, summary
 from xenabs.xen import autoprobe, bus, kernel_driver
 from xenabs.xen.bus import Device
 from xenabs.xen.store import Store
@@ -157,6 +158,7 @@ class Daemon:
         """
         watches = Watches(self._store, self._frontend)
         changed = True
+        shown: dict[str, Any] = {}
         while not (self._signals.stop or self._signals.hand_over):
             self._watchdog.beat()
             if changed:
@@ -172,8 +174,11 @@ class Daemon:
                     self._guardian.serving()
                     self._tell_ready()
                     watches.forget()
-                rundir.write_state(self._device.name, state)
-            # After events only the counters are new: XenStore is not asked again for those.
+            # After events only these are new: XenStore is not asked again for them.
+            screen = of_screen(self._source)
+            if changed or screen != shown:
+                rundir.write_state(self._device.name, {**state, **screen})
+                shown = screen
             rundir.write_counters(self._device.name, self._source.counters())
             changed = self._wait()
 

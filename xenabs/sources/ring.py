@@ -30,10 +30,10 @@ import sys
 from collections.abc import Callable, Sequence
 from enum import Enum
 
-from xenabs.geometry import DEFAULT_SCREEN, framebuffer_size
 from xenabs.kbdif import nodes
 from xenabs.kbdif.nodes import LETTING_GO, XenbusState
 from xenabs.kbdif.ring import NOWHERE, PAGE_SIZE, Output, Ring, Wakeup
+from xenabs.screen import GuestScreen
 from xenabs.sources.share import Shared
 from xenabs.xen.xenbus import Frontend
 
@@ -92,7 +92,7 @@ class RingSource:
         self.frontend = frontend
         self.phase = Phase.IDLE
         self.raw = False
-        self.screen: tuple[int, int] | None = None
+        self._screen = GuestScreen()
         self.connections = 0
         self._outputs = (tablet, keyboard)
         self._tick = tick
@@ -133,6 +133,16 @@ class RingSource:
         if self._ring is not None and self.phase is Phase.CONNECTED:
             return self._ring.wait(control)
         return Wakeup(tuple(select.select(control, [], [], timeout)[0]), tick=False)
+
+    @property
+    def screen(self) -> tuple[int, int] | None:
+        """The screen's size in pixels when it was last looked at; None if nothing told it."""
+        return self._screen.size
+
+    @property
+    def scale(self) -> tuple[int, int] | None:
+        """The size by which the backend scales raw coordinates; None until it is known."""
+        return self._ring.scale() if self._ring is not None and self.raw else None
 
     def counters(self) -> dict[str, int]:
         """What the pump did, over all connections."""
@@ -269,14 +279,15 @@ class RingSource:
                 position=self._position,
                 down=self._down,
                 tick=self._tick,
+                look=self._screen.look,
             )
             self._down = frozenset()
-        self.screen = self._find_screen()
+        self._screen.told = self._told_screen()
         if self.raw:
             self._ring.speak_raw()
         else:
             self._ring.speak_pixels()
-        self._ring.set_screen(*(self.screen or DEFAULT_SCREEN))
+        self._ring.set_screen(*self._screen.look())
         self.frontend.set_state(XenbusState.CONNECTED)
         self.phase = Phase.CONNECTED
         self.connections += 1
@@ -286,12 +297,13 @@ class RingSource:
             "raw" if self.raw else "pixel",
         )
 
-    def _find_screen(self) -> tuple[int, int] | None:
+    def _told_screen(self) -> tuple[int, int] | None:
+        """Return the screen's size as the backend's keys have it, None if they do not."""
         told = [self.frontend.read_backend(key) for key in (nodes.WIDTH, nodes.HEIGHT)]
         width, height = (int(text) if text and text.isdecimal() else 0 for text in told)
         if 0 < width < SCREEN_LIMIT and 0 < height < SCREEN_LIMIT:
             return width, height
-        return framebuffer_size()
+        return None
 
     def _pause(self) -> None:
         """Lift what is down: nothing stays pressed while the backend is away."""
