@@ -706,9 +706,11 @@ int pump_drain(struct pump *p)
         return 0;
     if (count > KBDIF_RING_LENGTH) {
         p->counters.overruns++;
-        p->cons = p->next = prod;
+        p->cons = p->next = p->published = p->doubt_until = prod;
         start_tick(p);
-        return pump_release(p);
+        rc = pump_release(p);
+        notify_backend(p);
+        return rc;
     }
     for (uint32_t i = 0; i < count; i++)
         take(p, first + i, slots[i]);
