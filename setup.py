@@ -11,7 +11,7 @@ IN_PACKAGE = Path("xenabs/install/files")
 
 
 class BuildPy(build_py):
-    """Copies the files of SHARE, which are real files at the top of the sources, into the package."""
+    """Copies the files of SHARE, real files at the top of the sources, into the package."""
 
     def run(self):
         super().run()

@@ -75,7 +75,7 @@ class Rfb(Closing):
         self._socket.sendall(struct.pack(">BBHH", 5, mask, x, y))
 
     def pointers(self, *messages: tuple[int, int, int]) -> None:
-        """Send pointer messages of x, y and mask at once, so that the guest has them in one burst."""
+        """Send pointer messages of x, y and mask at once: the guest has them in one burst."""
         self._socket.sendall(
             b"".join(struct.pack(">BBHH", 5, mask, x, y) for x, y, mask in messages)
         )

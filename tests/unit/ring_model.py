@@ -11,8 +11,9 @@ import os
 import select
 import socket
 import struct
+import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,6 +222,21 @@ class Rig:
         os.close(self.keyboard_fd)
 
 
+@contextlib.contextmanager
+def hang_up_in(seconds: float) -> Iterator[int]:
+    """A descriptor that becomes readable so much later."""
+    here, there = socket.socketpair()
+    timer = threading.Timer(seconds, there.close)
+    timer.start()
+    try:
+        yield here.fileno()
+    finally:
+        timer.cancel()
+        timer.join()
+        here.close()
+        there.close()
+
+
 # ---- the model ----
 
 
@@ -252,7 +268,7 @@ def _thinned(steps: list[_Step]) -> list[_Step]:
     """Without as many points of strokes, evenly, as there is no room for; no end of a stroke."""
     spare = [
         i
-        for i, (step, following) in enumerate(zip(steps, steps[1:], strict=False))
+        for i, (step, following) in enumerate(itertools.pairwise(steps))
         if step.stroke and step.only_moves and following.only_moves
     ]
     over = sum(step.events for step in steps if step.device == "tablet") - ROOM["tablet"]
@@ -282,6 +298,7 @@ class Model:
         self.axes = (-1, -1)
         self.down: set[int] = set()
         self.pending: dict[int, int] = {}
+        self.again: list[int] = []
         self.doubted: set[int] = set()
         self.counters: Counter[str] = Counter()
 
@@ -365,12 +382,11 @@ class Model:
         if code in self.buttons:
             if not pressed and not was_down:
                 return
-            if pressed and was_down:
-                self._alone(steps)
-                steps.append(_Step("tablet", keys=((code, 0),)))
             if code in self.pending:
                 self._alone(steps)
             self.pending[code] = int(pressed)
+            if pressed and was_down:
+                self.again.append(code)
         elif code in self.keys:
             self._alone(steps)
             if not pressed and not was_down:
@@ -398,8 +414,11 @@ class Model:
             if (place[0] // 2, place[1] // 2) == (here[0] // 2, here[1] // 2):
                 place = None
         stroke = bool(self.down & self.buttons)
+        if self.again:
+            steps.append(_Step("tablet", keys=tuple((code, 0) for code in self.again)))
         step = _Step("tablet", place, tuple(self.pending.items()), stroke=stroke)
         self.pending.clear()
+        self.again.clear()
         if step.only_moves and not stroke and steps and steps[-1].only_moves:
             steps.pop()
         if step.place or step.keys:

@@ -29,8 +29,11 @@ meson.build); the one file that it reads below /etc belongs to the administrator
 """
 
 RENAMED = {"60-xenabs.quirks": "61-xenabs-local.quirks"}
-"""Names for files whose directory is not the administrator's own: a distribution's package of xenabs
-puts the file there under its first name, and `xenabs uninstall` must not remove that one."""
+"""Other names for files whose directory is not the administrator's own.
+
+A distribution's package of xenabs puts the file there under its first name, and `xenabs uninstall`
+must not remove that one.
+"""
 
 PACKAGED = re.compile(r"/usr/bin/(xenabs|python3)\b")
 """What the files as they are, a distribution's, say of where the programs are."""
@@ -50,8 +53,8 @@ def templates() -> Iterator[tuple[str, str]]:
 def directory(source: str) -> Traversable:
     """Return the directory that has the files of `source`, a key of DIRECTORIES.
 
-    What lies below share/ at the top of the sources is in the package once setup.py has built it; an
-    editable installation reads it where it lies.
+    What lies below share/ at the top of the sources is in the package once setup.py has built it.
+    An editable installation reads it where it lies.
     """
     built = resources.files(__package__) / "files" / source
     return built if built.is_dir() else Path(__file__).parents[2] / source

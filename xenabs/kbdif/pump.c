@@ -396,6 +396,21 @@ static bool any_button_down(const struct pump *p)
     return false;
 }
 
+/* Before presses of buttons that are down: where the pointer is, their releases are lost. They go with
+ * the presses, so that entries which are not consumed have written nothing. */
+static void release_those_held(struct pump *p, struct batch *b)
+{
+    struct step *s = NULL;
+
+    for (uint32_t i = 0; i < p->pending_count; i++) {
+        if (!p->pending[i].again)
+            continue;
+        if (!s)
+            s = add_step(b, BUTTONS, p->pending_from);
+        s->button[s->count++] = (struct pump_button){p->pending[i].code, 0, 0};
+    }
+}
+
 /* A frame of the tablet: the position first, then the buttons that waited for it. */
 static void pointer_frame(struct pump *p, struct batch *b, struct place to)
 {
@@ -404,6 +419,7 @@ static void pointer_frame(struct pump *p, struct batch *b, struct place to)
     struct step *s = b->count ? &b->step[b->count - 1] : NULL;
 
     if (p->pending_count) {
+        release_those_held(p, b);
         s = add_step(b, BUTTONS, p->pending_from);
         s->count = (uint8_t)p->pending_count;
         memcpy(s->button, p->pending, p->pending_count * sizeof p->pending[0]);
@@ -462,7 +478,7 @@ static void release_frame(struct pump *p, struct batch *b, uint16_t code)
     }
     s = add_step(b, BUTTONS, p->next);
     s->count = 1;
-    s->button[0] = (struct pump_button){code, 0};
+    s->button[0] = (struct pump_button){code, 0, 0};
 }
 
 /* ---- entries ---- */
@@ -546,15 +562,11 @@ static void button_entry(struct pump *p, struct batch *b, uint16_t code, bool pr
     for (uint32_t i = 0; i < p->pending_count; i++)
         if (p->pending[i].code == code)
             pending_frame(p, b);
-    if (pressed && held) {
-        pending_frame(p, b);
-        release_frame(p, b, code);
-    }
     if (p->pending_count == PENDING_BUTTONS)
         pending_frame(p, b);
     if (!p->pending_count)
         p->pending_from = p->next;
-    p->pending[p->pending_count++] = (struct pump_button){code, pressed};
+    p->pending[p->pending_count++] = (struct pump_button){code, pressed, pressed && held};
     mark(p, code, pressed);
 }
 

@@ -70,6 +70,7 @@ struct pump_counters {
 struct pump_button {
     uint16_t code;
     uint8_t pressed;
+    uint8_t again; /* it is down already: release it first */
 };
 
 struct pump {
