@@ -203,6 +203,18 @@ def test_a_press_that_was_published_and_not_written_is_done_by_the_next_one(rig:
     assert devices.edges() == [(LEFT, 1), (LEFT, 0)]
 
 
+def test_a_repeat_that_is_read_again_is_in_no_doubt(rig: Rig) -> None:
+    """Found by a fuzzer: it became a release and a press."""
+    devices = Devices()
+    rig.send(key(KEY_A))
+    devices.down = {KEY_A}
+    rig.backend.put(key(KEY_B), key(KEY_A))
+    assert killed(rig, WRITE, rig.keyboard_fd)
+    went_on(rig, devices, key(KEY_A))
+    keys = [event for event in devices.events if event != SYN]
+    assert keys == [*keyed(KEY_B, 1), *keyed(KEY_A, 2), *keyed(KEY_A, 2)]
+
+
 def test_what_was_written_and_not_noted_is_not_done_again(rig: Rig) -> None:
     devices = Devices()
     noted = rig.backend.page[WRITTEN]

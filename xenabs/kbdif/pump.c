@@ -679,9 +679,12 @@ static int resume(struct pump *p)
     bool written = true;
 
     p->resumed = true;
+    if (count > KBDIF_RING_LENGTH)
+        count = 0;
+    p->doubt_until -= count;
     if (__atomic_load_n(word(p, KBDIF_OURS_DOUBT), __ATOMIC_ACQUIRE))
         doubt_what_is_down(p);
-    if (!count || count > KBDIF_RING_LENGTH)
+    if (!count)
         return 0;
     for (uint32_t i = 0; i < count; i++)
         take(p, from + i, slots[i]);
