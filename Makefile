@@ -12,7 +12,7 @@ PACKAGES := python3-venv python3-dev gcc libc6-dev linux-libc-dev \
     x11-xserver-utils fish zsh
 # What the Debian package is built of, where it goes, and what is appended to its version.
 DEB_SOURCES := LICENSE README.md autostart completions debian docs modules-load.d pyproject.toml \
-    setup.py systemd udev xenabs xorg.conf.d xorg.conf.d.available
+    setup.py share systemd udev xenabs xorg.conf.d xorg.conf.d.available
 DIST := dist
 VERSION_SUFFIX :=
 # The suite that the package is built in and for; empty for this machine.

@@ -16,6 +16,7 @@ from testbed.errors import BedError
 from testbed.outer import FORWARDS, LineReader
 from testbed.payload import PROGRAMS_IN_GUEST
 from testbed.rfb import Rfb
+from testbed.xserver import on
 
 #: seconds without motion after which a fence finds out whether there is more to come
 STILL = 0.2
@@ -38,15 +39,18 @@ class Pointer(Closing):
     """A probe that runs in a guest, and a VNC connection that moves the guest's pointer.
 
     ``screen`` is the X screen's width and height. Events of the probe's window are kept in their
-    order until ``events`` hands them out; see testbed/guest/pointer_probe.py for their form.
+    order until ``events`` hands them out; see testbed/guest/pointer_probe.py for their form. The
+    pointer is that of the guest's own X server, or of the one that ``display`` (":1") names.
     """
 
-    def __init__(self, guest: Guest, vnc: Rfb) -> None:
+    def __init__(self, guest: Guest, vnc: Rfb, display: str | None = None) -> None:
         self._vnc = vnc
         port = str(FORWARDS["probe"][1])
         # One whose connection broke, as when the guest was saved, would keep the fences' keys.
         guest.run(["sh", "-c", END_ANOTHER])
         program = ["python3", f"{PROGRAMS_IN_GUEST}/pointer_probe.py", port]
+        if display is not None:
+            program = on(display, *program)
         self._process = guest.popen(program, stdin=subprocess.DEVNULL)
         try:
             if LineReader.of(self._process).next(time.monotonic() + ANSWER) is None:
@@ -62,6 +66,8 @@ class Pointer(Closing):
         self.screen = (0, 0)
         #: where the pointer was last said to be
         self.position: tuple[int, int] | None = None
+        #: all the pixels that it went to, in their order; whoever wants these clears it first
+        self.trail: list[tuple[int, int]] = []
         deadline = time.monotonic() + ANSWER
         while self.screen == (0, 0):
             self._next(deadline)
@@ -87,6 +93,7 @@ class Pointer(Closing):
         kind = facts.get("event")
         if kind == "motion":
             self.position = facts["x"], facts["y"]
+            self.trail.append(self.position)
         elif kind == "screen":
             self.screen = facts["width"], facts["height"]
         elif kind is not None and kind != "fence":

@@ -74,6 +74,12 @@ class Rfb(Closing):
         """Say that the pointer is at x, y (0..65535, also outside the screen), buttons in mask."""
         self._socket.sendall(struct.pack(">BBHH", 5, mask, x, y))
 
+    def pointers(self, *messages: tuple[int, int, int]) -> None:
+        """Send pointer messages of x, y and mask at once: the guest has them in one burst."""
+        self._socket.sendall(
+            b"".join(struct.pack(">BBHH", 5, mask, x, y) for x, y, mask in messages)
+        )
+
     def click(self, x: int, y: int, mask: int = LEFT) -> None:
         """Press and release at a place."""
         self.pointer(x, y, mask)

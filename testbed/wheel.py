@@ -25,6 +25,7 @@ SOURCES = (
     "completions",
     "docs/xenabs.1",
     "modules-load.d",
+    "share",
     "systemd",
     "udev",
     "xenabs",
@@ -79,7 +80,10 @@ def obtain(thorough: bool = False) -> Path:
 
 
 def install(wheel: Path, root: Path) -> None:
-    """Unpack a wheel into a Debian tree, where Debian's own Python finds it."""
+    """Unpack a wheel into a Debian tree, where Debian's own Python finds it.
+
+    Of the files that `xenabs install` would add, a guest without udev and systemd gets libinput's.
+    """
     import installer
     from installer.destinations import SchemeDictionaryDestination
     from installer.sources import WheelFile
@@ -100,3 +104,7 @@ def install(wheel: Path, root: Path) -> None:
     )
     with WheelFile.open(wheel) as source:
         installer.install(source, destination, additional_metadata={"INSTALLER": b"testbed"})
+    shutil.copytree(
+        root / packages.lstrip("/") / "xenabs/install/files/share/libinput",
+        root / "usr/share/libinput",
+    )

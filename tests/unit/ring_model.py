@@ -11,8 +11,9 @@ import os
 import select
 import socket
 import struct
+import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,6 +222,21 @@ class Rig:
         os.close(self.keyboard_fd)
 
 
+@contextlib.contextmanager
+def hang_up_in(seconds: float) -> Iterator[int]:
+    """A descriptor that becomes readable so much later."""
+    here, there = socket.socketpair()
+    timer = threading.Timer(seconds, there.close)
+    timer.start()
+    try:
+        yield here.fileno()
+    finally:
+        timer.cancel()
+        timer.join()
+        here.close()
+        there.close()
+
+
 # ---- the model ----
 
 
@@ -232,10 +248,36 @@ class _Step:
     place: tuple[int, int] | None = None
     keys: tuple[tuple[int, int], ...] = ()
     rolled: int = 0
+    stroke: bool = False
+
+    @property
+    def events(self) -> int:
+        """With the SYN_REPORT."""
+        return 2 * (self.place is not None) + len(self.keys) + (self.rolled != 0) + 1
 
     @property
     def only_moves(self) -> bool:
         return self.place is not None and not self.keys and not self.rolled
+
+
+ROOM = {"tablet": 126, "keyboard": 63}
+"""Events that a reader which stands still has room for."""
+
+
+def _thinned(steps: list[_Step]) -> list[_Step]:
+    """Without as many points of strokes, evenly, as there is no room for; no end of a stroke."""
+    spare = [
+        i
+        for i, (step, following) in enumerate(itertools.pairwise(steps))
+        if step.stroke and step.only_moves and following.only_moves
+    ]
+    over = sum(step.events for step in steps if step.device == "tablet") - ROOM["tablet"]
+    if over <= 0:
+        return steps
+    kept = max(len(spare) - -(-over // 3), 0)
+    stay = {-(-turn * len(spare) // kept) - 1 for turn in range(1, kept + 1)}
+    gone = {i for turn, i in enumerate(spare) if turn not in stay}
+    return [step for i, step in enumerate(steps) if i not in gone]
 
 
 def _apart(value: int, last: int) -> int:
@@ -256,7 +298,14 @@ class Model:
         self.axes = (-1, -1)
         self.down: set[int] = set()
         self.pending: dict[int, int] = {}
+        self.again: list[int] = []
+        self.doubted: set[int] = set()
         self.counters: Counter[str] = Counter()
+
+    def lost_some(self) -> None:
+        """The ring was full: what is down now may have been released meanwhile."""
+        self.counters["full"] += 1
+        self.doubted = set(self.down)
 
     def batch(self, entries: Iterable[bytes]) -> list[tuple[str, list[Frame]]]:
         steps: list[_Step] = []
@@ -280,6 +329,7 @@ class Model:
         for code in self.down:
             steps.append(_Step(self._device(code), keys=((code, 0),)))
         self.down.clear()
+        self.doubted.clear()
         return self._runs(steps)
 
     def overrun(self) -> list[tuple[str, list[Frame]]]:
@@ -330,20 +380,26 @@ class Model:
         self.counters["keys"] += 1
         was_down = code in self.down
         if code in self.buttons:
-            if pressed == was_down:
+            if not pressed and not was_down:
                 return
             if code in self.pending:
                 self._alone(steps)
             self.pending[code] = int(pressed)
+            if pressed and was_down:
+                self.again.append(code)
         elif code in self.keys:
             self._alone(steps)
             if not pressed and not was_down:
                 return
+            if pressed and code in self.doubted:
+                steps.append(_Step("keyboard", keys=((code, 0),)))
+                was_down = False
             value = 2 if pressed and was_down else int(pressed)
             steps.append(_Step("keyboard", keys=((code, value),)))
         else:
             self.counters["refused"] += 1
             return
+        self.doubted.discard(code)
         (self.down.add if pressed else self.down.discard)(code)
 
     def _alone(self, steps: list[_Step]) -> None:
@@ -357,37 +413,48 @@ class Model:
             here = self._here(steps)
             if (place[0] // 2, place[1] // 2) == (here[0] // 2, here[1] // 2):
                 place = None
-        step = _Step("tablet", place, tuple(self.pending.items()))
+        stroke = bool(self.down & self.buttons)
+        if self.again:
+            steps.append(_Step("tablet", keys=tuple((code, 0) for code in self.again)))
+        step = _Step("tablet", place, tuple(self.pending.items()), stroke=stroke)
         self.pending.clear()
-        if step.only_moves and steps and steps[-1].only_moves:
+        self.again.clear()
+        if step.only_moves and not stroke and steps and steps[-1].only_moves:
             steps.pop()
-        if step != _Step("tablet"):
+        if step.place or step.keys:
             steps.append(step)
         if rel_z:
             steps.append(_Step("tablet", rolled=_clamped(-rel_z, -127, 127)))
 
     def _here(self, steps: list[_Step]) -> tuple[int, int]:
-        """What the axes hold after these steps."""
-        x, y = self.axes
-        for step in steps:
-            if step.place:
-                x, y = _apart(step.place[0], x), _apart(step.place[1], y)
-        return x, y
+        """Where the pointer is after these steps."""
+        return next((step.place for step in reversed(steps) if step.place), self.axes)
 
     def _runs(self, steps: list[_Step]) -> list[tuple[str, list[Frame]]]:
         runs = []
+        steps = _thinned(steps)
+        crowded = 2 * sum(step.device == "keyboard" for step in steps) > ROOM["keyboard"]
         for device, run in itertools.groupby(steps, lambda step: step.device):
             frames = []
             for step in run:
                 frame: Frame = ()
                 if step.place:
-                    self.axes = self._here([step])
+                    self.axes = (
+                        _apart(step.place[0], self.axes[0]),
+                        _apart(step.place[1], self.axes[1]),
+                    )
                     frame += at(*self.axes)
                 for code, value in step.keys:
                     frame += keyed(code, value)
                 if step.rolled:
                     frame += wheel(step.rolled)
                 frames.append(frame)
+            if device == "keyboard" and crowded:
+                # A frame of a device without axes holds seven values.
+                frames = [
+                    tuple(event for frame in frames[i : i + 7] for event in frame)
+                    for i in range(0, len(frames), 7)
+                ]
             self.counters["frames"] += len(frames)
             self.counters["events"] += sum(len(frame) + 1 for frame in frames)
             runs.append((device, frames))

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from testbed import wheel
 from xenabs.cli import cli
+from xenabs.devices import tablet as tablet_device
 from xenabs.errors import XenabsError
 from xenabs.install import files, snippets
 from xenabs.install.program import find
@@ -77,13 +78,45 @@ def test_what_is_installed_is_what_lies_at_the_top_of_the_sources(tree: Path) ->
     assert result.exit_code == 0
     written = {path: text for path, text in present(tree).items() if path not in before}
     sources = [
-        f"{target.lstrip('/')}/{file.name}"
+        f"{target.lstrip('/')}/{files.RENAMED.get(file.name, file.name)}"
         for source, target in files.DIRECTORIES.items()
-        for file in filter(Path.is_file, (LINKS / source).iterdir())
+        for file in files.directory(source).iterdir()
+        if file.is_file()
     ]
     assert sorted(written) == sorted(sources)
+    assert "usr/share/libinput/61-xenabs-local.quirks" in written
     assert all(f"wrote {tree / path}" in result.output for path in written)
     assert "next boot" in result.output
+
+
+def test_uninstall_leaves_the_quirks_of_a_distributions_package(tree: Path) -> None:
+    packaged = tree / "usr/share/libinput/60-xenabs.quirks"
+    packaged.parent.mkdir(parents=True)
+    shutil.copy(CHECKOUT / "share/libinput/60-xenabs.quirks", packaged)
+    install(tree)
+    call("uninstall", "--root", tree)
+    assert [path.name for path in packaged.parent.iterdir()] == [packaged.name]
+
+
+def test_what_lies_below_share_is_in_the_package_that_is_built(tmp_path: Path) -> None:
+    sources = tmp_path / "sources"
+    wheel._copy_sources(sources)
+    words = [sys.executable, "setup.py", "--quiet", "build_py", "--build-lib", tmp_path / "built"]
+    subprocess.run(words, cwd=sources, check=True, capture_output=True)
+    share = CHECKOUT / "share"
+    built = tmp_path / "built/xenabs/install/files/share"
+    assert present(built) == present(share)
+    assert present(share)
+
+
+def test_the_quirks_are_for_the_device_that_the_daemon_makes() -> None:
+    """libinput compares MatchName with fnmatch(3)."""
+    lines = (CHECKOUT / "share/libinput/60-xenabs.quirks").read_text().splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == [
+        f"[{tablet_device.NAME}]",
+        f"MatchName={tablet_device.NAME}",
+        "ModelBouncingKeys=1",
+    ]
 
 
 def test_the_wheel_is_built_of_all_that_is_installed() -> None:

@@ -1,5 +1,6 @@
 """What the pump makes of the entries of a ring, case by case."""
 
+import itertools
 import mmap
 import os
 import random
@@ -7,6 +8,7 @@ import struct
 from collections.abc import Iterator
 
 import pytest
+from evdev import ecodes
 from ring_model import (
     BUTTONS,
     INT_MAX,
@@ -91,11 +93,25 @@ def test_a_key_does_not_overtake_the_button_before_it(rig: Rig) -> None:
     ]
 
 
-def test_a_button_pressed_twice_is_pressed_once(rig: Rig) -> None:
+def test_a_press_of_a_button_that_is_down_is_a_release_and_a_press(rig: Rig) -> None:
+    """The release was lost: it counts where the pointer still is, the press where it was made."""
     assert rig.send(key(LEFT), pos(1, 1), key(LEFT), key(RIGHT, 0), pos(2, 2)) == [
         at(6, 6) + keyed(LEFT, 1),
-        at(8, 8),
+        keyed(LEFT, 0),
+        at(8, 8) + keyed(LEFT, 1),
     ]
+
+
+def test_a_press_of_a_button_whose_press_still_waits_is_two_clicks(rig: Rig) -> None:
+    assert rig.send(key(LEFT), key(LEFT), pos(1, 1)) == [
+        keyed(LEFT, 1),
+        keyed(LEFT, 0),
+        at(6, 6) + keyed(LEFT, 1),
+    ]
+
+
+def test_a_release_of_what_is_up_is_nothing(rig: Rig) -> None:
+    assert rig.send(key(LEFT, 0), pos(1, 1), key(KEY_A, 0)) == [at(6, 6)]
 
 
 def test_a_button_without_a_known_position_comes_with_the_next_position_entry() -> None:
@@ -130,6 +146,61 @@ def test_slots_of_waiting_buttons_are_given_back_with_them(rig: Rig) -> None:
 def test_of_motions_in_a_row_only_the_last_is_written(rig: Rig) -> None:
     assert rig.send(*(pos(x, 7) for x in range(SLOTS))) == [at(104, 18)]
     assert rig.ring.counters()["merged"] == SLOTS - 1
+
+
+def test_a_stroke_keeps_every_point(rig: Rig) -> None:
+    rig.send(key(LEFT), pos(0, 0))
+    points = [(n, 3 * n) for n in range(1, 42)]
+    assert rig.send(*(pos(x, y) for x, y in points)) == [
+        at(2 * x + 4, 2 * y + 4) for x, y in points
+    ]
+    assert rig.ring.counters()["merged"] == 0
+
+
+def test_a_stroke_is_thinned_evenly_to_what_one_write_can_hold(rig: Rig) -> None:
+    rig.send(key(LEFT), pos(0, 0))
+    rig.backend.put(*(pos(n, 7) for n in range(1, SLOTS + 1)))
+    rig.ring.drain()
+    (message,) = rig.tablet.messages()
+    assert len(message) == 42 * 3
+    xs = [0, *((frame[0][2] - 4) // 2 for frame in frames_of(message))]
+    assert {after - before for before, after in itertools.pairwise(xs)} == {1, 2}
+    assert xs[-1] == SLOTS
+    assert rig.ring.counters()["merged"] == SLOTS - 42
+
+
+def test_points_are_left_out_before_anything_else_is(rig: Rig) -> None:
+    """Two strokes with their clicks, keys and wheel in between: the points in the middle go."""
+    stroke = [key(LEFT), *(pos(n, n) for n in range(20)), key(LEFT, 0), pos(30, 30)]
+    batch = [*stroke, key(KEY_A), pos(30, 30, 1), *stroke, key(KEY_B), pos(9, 9), key(KEY_B, 0)]
+    assert len(batch) == SLOTS
+    frames = rig.send(*batch)
+    marks = [event for frame in frames for event in frame if event[0] != ecodes.EV_ABS]
+    assert marks == [
+        *keyed(LEFT, 1),
+        *keyed(LEFT, 0),
+        *keyed(KEY_A, 1),
+        *wheel(-1),
+        *keyed(LEFT, 1),
+        *keyed(LEFT, 0),
+        *keyed(KEY_B, 1),
+        *keyed(KEY_B, 0),
+    ]
+    tablet = [frame for frame in frames if frame[0][1] not in (KEY_A, KEY_B)]
+    assert 123 < sum(len(frame) + 1 for frame in tablet) <= 126
+    # A stroke's last point before the release is there, and so is the place of each release.
+    assert frames.count(at(42, 42)) + frames.count(at(43, 43)) == 2
+    places = [frame[:2] for frame in frames if keyed(LEFT, 0)[0] in frame]
+    assert places == [at(64, 64), at(64, 64)]
+
+
+def test_what_waits_for_a_reader_of_the_tablet_fits_although_keys_divide_it(rig: Rig) -> None:
+    rig.send(key(LEFT), pos(0, 0))
+    typed = [key(KEY_A), key(KEY_A, 0)]
+    frames = rig.send(*(pos(n, n) for n in range(25)), *typed, *(pos(n, n) for n in range(24)))
+    tablet = [frame for frame in frames if frame[0][0] == ecodes.EV_ABS]
+    assert len(tablet) == 42
+    assert [frame for frame in frames if frame not in tablet] == [keyed(KEY_A, 1), keyed(KEY_A, 0)]
 
 
 def test_a_wheel_step_has_its_own_frame_and_what_is_before_it_stays_there(rig: Rig) -> None:
@@ -219,6 +290,30 @@ def test_a_press_of_a_key_that_is_down_is_a_repeat(rig: Rig) -> None:
     ]
 
 
+def test_keys_have_a_frame_each_while_a_reader_has_room_for_them(rig: Rig) -> None:
+    entries = [key(KEY_A, n % 2) for n in range(1, 32)]
+    assert rig.send(*entries) == [keyed(KEY_A, n % 2) for n in range(1, 32)]
+
+
+def test_a_ring_full_of_keys_is_what_a_reader_of_the_keyboard_has_room_for(rig: Rig) -> None:
+    """63 events, and not more than seven values in a frame of a device without axes."""
+    rig.backend.put(*(key(KEY_A, n % 2) for n in range(1, SLOTS + 1)))
+    rig.ring.drain()
+    (message,) = rig.tablet.messages()
+    frames = frames_of(message)
+    assert len(message) <= 63
+    assert max(map(len, frames)) == 7
+    assert [event for frame in frames for event in frame] == [
+        event for n in range(1, SLOTS + 1) for event in keyed(KEY_A, n % 2)
+    ]
+
+
+def test_a_press_and_a_release_of_a_button_never_share_a_frame(rig: Rig) -> None:
+    frames = rig.send(*[key(LEFT), key(LEFT, 0)] * 25)
+    rig.ring.release()
+    assert frames + rig.tablet.frames() == [keyed(LEFT, 1), keyed(LEFT, 0)] * 25
+
+
 def test_any_byte_but_zero_is_a_press(rig: Rig) -> None:
     assert rig.send(key(KEY_A, 255), key(KEY_B, 2)) == [keyed(KEY_A, 1), keyed(KEY_B, 1)]
 
@@ -280,9 +375,9 @@ def test_a_producer_index_that_cannot_be_releases_what_is_down(rig: Rig, ahead: 
 
 
 def test_a_full_ring_is_no_overrun(rig: Rig) -> None:
-    entries = [key(KEY_A, n % 2) for n in range(1, SLOTS + 1)]
-    assert len(rig.send(*entries)) == SLOTS
+    assert len(rig.send(*(pos(n, n, 1) for n in range(SLOTS)))) == 2 * SLOTS
     assert rig.ring.counters()["overruns"] == 0
+    assert rig.ring.counters()["full"] == 1
 
 
 # ---- the ring ----

@@ -36,6 +36,7 @@ MODELLED = (
     "ignored",
     "refused",
     "clamped",
+    "full",
     "overruns",
     "frames",
     "events",
@@ -62,8 +63,16 @@ entries = st.one_of(
         lambda parts: bytes([parts[0]]) + parts[1]
     ),
 )
+near = st.builds(pos, st.integers(0, 9), st.integers(0, 9), st.sampled_from([0, 0, 0, 1]))
+pressed = st.builds(key, st.sampled_from(sorted(BUTTONS)), st.just(1))
+typed = st.builds(key, st.sampled_from(sorted(KEYS)), st.booleans().map(int))
+likely = st.one_of(near, near, near, near, pressed, typed)
 batches = st.one_of(
-    st.lists(entries, max_size=SLOTS), st.lists(entries, min_size=SLOTS, max_size=SLOTS)
+    st.lists(entries, max_size=SLOTS),
+    st.lists(entries, min_size=SLOTS, max_size=SLOTS),
+    # Strokes, and much typing.
+    st.lists(likely, min_size=SLOTS - 9, max_size=SLOTS),
+    st.lists(st.one_of(typed, typed, typed, typed, near), min_size=SLOTS - 9, max_size=SLOTS),
 )
 starts = st.one_of(st.just(0), st.integers(2**32 - 3 * SLOTS, U32), st.integers(0, U32))
 screens = st.one_of(
@@ -72,7 +81,7 @@ screens = st.one_of(
 )
 unhurried = settings(
     deadline=None,
-    max_examples=150,
+    max_examples=200,
     suppress_health_check=[HealthCheck.too_slow],
     phases=set(Phase) - {Phase.explain},
     report_multiple_bugs=False,
@@ -125,13 +134,16 @@ def test_the_pump_does_what_the_model_does(start, together, actions, told_cons) 
     with Rig(start=start, together=together) as rig:
         for action, argument in actions:
             if action == "batch":
-                cons = rig.backend.prod
+                cons, published = rig.backend.prod, rig.backend.cons
                 placed = rig.backend.put(*argument)
+                full = rig.backend.prod - published & U32 == SLOTS
                 waiting = rig.backend.waiting(cons)
                 if waiting and told_cons is not None:
                     rig.backend.cons = told_cons
                 assert rig.ring.drain() == len(waiting) == placed
                 as_written(rig, model.batch(waiting), together)
+                if full and rig.backend.cons != published:
+                    model.lost_some()
                 # Entries of buttons that wait for a position are not given back yet.
                 if waiting:
                     assert (rig.backend.cons == rig.backend.prod) == (not model.pending)

@@ -10,26 +10,25 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from ring_model import KEY_A, LEFT, RIGHT, U32, Rig, at, key, keyed, pos
+from evdev import ecodes
+from ring_model import (
+    KEY_A,
+    KEY_B,
+    LEFT,
+    RIGHT,
+    SLOTS,
+    U32,
+    Rig,
+    at,
+    hang_up_in,
+    key,
+    keyed,
+    pos,
+)
 
 from xenabs.kbdif.ring import Wakeup
 
 PORT = 7
-
-
-@contextlib.contextmanager
-def hang_up_in(seconds: float) -> Iterator[int]:
-    """A descriptor that becomes readable so much later."""
-    here, there = socket.socketpair()
-    timer = threading.Timer(seconds, there.close)
-    timer.start()
-    try:
-        yield here.fileno()
-    finally:
-        timer.cancel()
-        timer.join()
-        here.close()
-        there.close()
 
 
 @pytest.fixture
@@ -175,6 +174,88 @@ def test_a_press_that_comes_as_the_grace_of_another_ends_has_a_grace_of_its_own(
         unheard.join()
         assert rig.tablet.frames() == [at(6, 6) + keyed(LEFT, 1)]
         assert rig.send(pos(2, 2)) == [at(8, 8) + keyed(RIGHT, 1)]
+
+
+# ---- a ring that was full ----
+
+DOUBT = 0.25
+
+
+def overflow(rig: Rig, *entries: bytes) -> None:
+    """Fill the ring up, with these entries first."""
+    rig.backend.put(*entries, *(pos(n, n) for n in range(SLOTS)))
+    rig.ring.drain()
+    rig.tablet.frames()
+
+
+@pytest.mark.parametrize("code", [LEFT, KEY_A])
+def test_what_is_down_after_an_overflow_is_lifted_within_a_moment(code: int, late: int) -> None:
+    with Rig() as rig:
+        rig.send(key(code), pos(1, 1))
+        begun = time.monotonic()
+        overflow(rig)
+        wait_for(rig, rig.tablet.fileno(), late)
+        assert DOUBT <= time.monotonic() - begun < 1
+        assert rig.tablet.frames() == [keyed(code, 0)]
+        assert rig.ring.counters()["full"] == 1
+        click = rig.send(key(code), pos(1, 1), key(code, 0), pos(1, 1))
+        assert [event for frame in click for event in frame if event[0] == ecodes.EV_KEY] == [
+            *keyed(code, 1),
+            *keyed(code, 0),
+        ]
+
+
+def test_what_was_pressed_in_the_ring_that_was_full_is_lifted_too(late: int) -> None:
+    with Rig() as rig:
+        overflow(rig, key(KEY_A), key(RIGHT))
+        wait_for(rig, rig.tablet.fileno(), late)
+        assert sorted(rig.tablet.frames()) == [keyed(KEY_A, 0), keyed(RIGHT, 0)]
+
+
+def test_a_release_after_an_overflow_is_the_only_one(rig: Rig, late: int) -> None:
+    overflow(rig, key(KEY_A))
+    assert rig.send(key(KEY_A, 0)) == [keyed(KEY_A, 0)]
+    with hang_up_in(2 * DOUBT) as soon:
+        assert rig.ring.wait([soon, rig.tablet.fileno()]).ready == (soon,)
+
+
+def test_a_key_that_is_pressed_again_after_an_overflow_is_released_between(rig: Rig) -> None:
+    """A repeat of the viewer's looks the same; it confirms the key, which is not lifted then."""
+    overflow(rig, key(KEY_A), key(KEY_B))
+    assert rig.send(key(KEY_A)) == [keyed(KEY_A, 0), keyed(KEY_A, 1)]
+    assert rig.send(key(KEY_A)) == [keyed(KEY_A, 2)]
+    with hang_up_in(2 * DOUBT) as soon:
+        while rig.ring.wait([soon, rig.tablet.fileno()]).ready != (soon,):
+            assert rig.tablet.frames() == [keyed(KEY_B, 0)]
+
+
+def test_the_next_click_after_an_overflow_is_whole_before_anything_is_lifted(rig: Rig) -> None:
+    overflow(rig, key(LEFT), pos(1, 1))
+    assert rig.send(key(LEFT), pos(300, 300), key(LEFT, 0), pos(300, 300)) == [
+        keyed(LEFT, 0),
+        at(604, 604) + keyed(LEFT, 1),
+        keyed(LEFT, 0),
+    ]
+
+
+def test_a_button_whose_position_is_awaited_counts_for_a_full_ring(late: int) -> None:
+    """Its slot is not published yet: 50 more entries are a full ring for the backend."""
+    with Rig(grace=0.02) as rig:
+        rig.send(key(LEFT))
+        assert rig.backend.put(*(pos(n, n) for n in range(SLOTS))) == SLOTS - 1
+        rig.ring.drain()
+        rig.tablet.frames()
+        wait_for(rig, rig.tablet.fileno(), late)
+        assert rig.tablet.frames() == [keyed(LEFT, 0)]
+
+
+def test_a_ring_with_one_free_slot_lost_nothing(rig: Rig) -> None:
+    rig.backend.put(key(KEY_A), *(pos(n, n) for n in range(SLOTS - 2)))
+    rig.ring.drain()
+    rig.tablet.frames()
+    with hang_up_in(2 * DOUBT) as soon:
+        assert rig.ring.wait([soon, rig.tablet.fileno()]).ready == (soon,)
+    assert rig.ring.counters()["full"] == 0
 
 
 # ---- the owner's descriptors ----

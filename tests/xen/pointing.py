@@ -2,7 +2,6 @@
 
 import random
 import re
-import time
 from collections.abc import Iterable
 
 from testbed import Guest
@@ -11,10 +10,6 @@ from testbed.rfb import Rfb
 from testbed.service import status
 
 Pixel = tuple[int, int]
-
-#: seconds; libinput (evdev-debounce.c) drops a press within 25 ms of a release, and nothing tells
-#: when these are over
-BOUNCE = 0.05
 
 HARM = re.compile(
     r"WARNING:|\bOops\b|\bBUG\b|Bad swap|Bad page|Call Trace|general protection|segfault"
@@ -103,7 +98,6 @@ def jump_presses_lost(pointer: Pointer, vnc: Rfb, points: Iterable[Pixel]) -> di
     """Points at which a press without a motion before it did not land, nor its release."""
     lost: dict[Pixel, object] = {}
     for point in points:
-        time.sleep(BOUNCE)
         vnc.click(*point)
         landed = clicks(pointer, 2)
         if landed != [(1, True, point), (1, False, point)]:

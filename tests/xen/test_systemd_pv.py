@@ -60,6 +60,12 @@ def test_udev_has_started_the_service_and_it_is_ready(guest: Guest, pointer: Poi
     assert misplaced(pointer, POINTS) == {}
 
 
+def test_the_package_keeps_libinput_from_debouncing(window: Pointer, vnc: Rfb) -> None:
+    vnc.pointers(*[(300, 200, LEFT), (300, 200, 0)] * 2, (700, 500, 0))
+    assert window.fence() == (700, 500)
+    assert clicks(window, 0) == [(1, down, (300, 200)) for down in (True, False)] * 2
+
+
 def test_the_devices_have_names_that_do_not_change(guest: Guest) -> None:
     names = [f"/dev/input/by-path/xen-vkbd-0-event-{kind}" for kind in ("mouse", "kbd")]
     assert (

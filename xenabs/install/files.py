@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from xenabs.install.program import Program
 
@@ -13,6 +15,7 @@ DIRECTORIES = {
     "completions/zsh": "/usr/local/share/zsh/site-functions",
     "man1": "/usr/local/share/man/man1",
     "modules-load.d": "/etc/modules-load.d",
+    "share/libinput": "/usr/share/libinput",
     "systemd": "/etc/systemd/system",
     "systemd/sysinit.target.d": "/etc/systemd/system/sysinit.target.d",
     "systemd/user": "/etc/systemd/user",
@@ -20,7 +23,18 @@ DIRECTORIES = {
     "xorg.conf.d": "/etc/X11/xorg.conf.d",
     "xorg.conf.d.available": "/usr/local/share/xenabs/xorg.conf.d",
 }
-"""Directory of the sources -> the administrator's own in a tree: below /etc where that is read."""
+"""Directory of the sources -> the administrator's own in a tree: below /etc where that is read.
+
+libinput reads other people's quirks in its own directory only (LIBINPUT_QUIRKS_DIR in its
+meson.build); the one file that it reads below /etc belongs to the administrator.
+"""
+
+RENAMED = {"60-xenabs.quirks": "61-xenabs-local.quirks"}
+"""Other names for files whose directory is not the administrator's own.
+
+A distribution's package of xenabs puts the file there under its first name, and `xenabs uninstall`
+must not remove that one.
+"""
 
 PACKAGED = re.compile(r"/usr/bin/(xenabs|python3)\b")
 """What the files as they are, a distribution's, say of where the programs are."""
@@ -32,10 +46,19 @@ RENAMED_PYTHON = "ExecStart=@/usr/bin/python3 "
 def templates() -> Iterator[tuple[str, str]]:
     """Each file's path in a tree, and its text in a distribution's package."""
     for source, target in DIRECTORIES.items():
-        directory = resources.files(__package__) / "files" / source
-        files = (each for each in directory.iterdir() if each.is_file())
+        files = (each for each in directory(source).iterdir() if each.is_file())
         for file in sorted(files, key=lambda each: each.name):
-            yield f"{target}/{file.name}", file.read_text()
+            yield f"{target}/{RENAMED.get(file.name, file.name)}", file.read_text()
+
+
+def directory(source: str) -> Traversable:
+    """Return the directory that has the files of `source`, a key of DIRECTORIES.
+
+    What lies below share/ at the top of the sources is in the package once setup.py has built it.
+    An editable installation reads it where it lies.
+    """
+    built = resources.files(__package__) / "files" / source
+    return built if built.is_dir() else Path(__file__).parents[2] / source
 
 
 def adapted(text: str, program: Program) -> str:

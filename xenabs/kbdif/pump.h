@@ -19,6 +19,10 @@ enum {
     KBDIF_RING_OFFSET = 1024,
     KBDIF_ENTRY_SIZE = 40,
     KBDIF_RING_LENGTH = 51,
+    /* The other direction's ring, which we produce and never do: its slots are ours to write. Two
+     * words in it are for a process that follows one that was killed. */
+    KBDIF_OURS_WRITTEN = 3072, /* the entries before this index were written to the devices */
+    KBDIF_OURS_DOUBT = 3076,   /* 1 while what is down may be down because an entry was lost */
 
     /* Entry types, byte 0 of a slot (kbdif.h, XENKBD_TYPE_*). */
     KBDIF_TYPE_MOTION = 1, /* i32 rel_x, rel_y, rel_z at 4, 8, 12 */
@@ -40,6 +44,8 @@ enum {
 
     /* How many sizes a backend may be thought to scale raw coordinates by. */
     PUMP_SCALES_MAX = 12,
+    /* Buttons of one pointer message, at most: QEMU has 5, the mouse codes of evdev are 8. */
+    PENDING_BUTTONS = 8,
 
     /* pump_wait's answer, beside one bit for each control descriptor that is ready. */
     PUMP_CONTROL_MAX = 8,
@@ -64,8 +70,9 @@ struct pump_counters {
     uint64_t clamped;   /* positions and wheel steps outside their range */
     uint64_t unfitting; /* raw positions that no size in `scale` can give */
     uint64_t looks;     /* the owner was asked to look at the screen */
-    uint64_t merged;    /* motions that led nowhere new or that a later one replaced */
+    uint64_t merged;    /* motions that led nowhere new or that a later one stands for */
     uint64_t alone;     /* button frames without a position: none came in time */
+    uint64_t full;      /* the ring had no room, entries after it may have been lost */
     uint64_t overruns;  /* a producer index that cannot be: the ring was skipped */
     uint64_t frames;    /* written, */
     uint64_t events;    /* with so many events, SYN_REPORTs included, */
@@ -82,6 +89,7 @@ struct pump_scale {
 struct pump_button {
     uint16_t code;
     uint8_t pressed;
+    uint8_t again; /* it is down already: release it first */
 };
 
 struct pump {
@@ -117,11 +125,14 @@ struct pump {
     int failed_fd;                  /* the descriptor behind a negative answer */
 
     /* The pump's own. */
-    struct pump_button pending[8];
+    struct pump_button pending[PENDING_BUTTONS];
     uint32_t pending_count;
     uint32_t pending_from; /* index of the first of them */
     uint32_t next;         /* index of the entry that is translated just now, else cons */
-    uint32_t told;         /* what in_cons said when the backend was last notified */
+    uint32_t published;    /* what in_cons says */
+    uint8_t doubted[KEY_BITMAP_BYTES]; /* down, although their releases may have been lost */
+    uint32_t doubt_until;   /* entries before this index are older than that loss */
+    uint8_t resumed;        /* what a killed process may have left half done was looked at */
     uint8_t position_first; /* the backend's last button had no position after it */
     uint32_t quiet_wakeups; /* in a row that brought nothing */
     uint8_t look;           /* LOOK_* */
@@ -130,6 +141,7 @@ struct pump {
     uint64_t grace_ends;    /* CLOCK_MONOTONIC in ns; 0: not running */
     uint64_t tick_ends;
     uint64_t pause_ends;
+    uint64_t doubt_ends;
 };
 
 /* Raw coordinate (0..RAW_MAX for the whole screen, QEMU's floor(p * RAW_MAX / size)) to axis value. */

@@ -83,6 +83,8 @@ class Ring:
     ) -> None:
         """Start at ring index `start`, the tablet being at axis values `position`, `down` held.
 
+        `start` is what in_cons says and `down` what the kernel says: the first drain finds out by
+        them what an earlier process left undone when it was killed (`resume` in pump.c).
         `channel_fd` gives ports (u32) that fired and takes those to unmask; `channel_port` is the
         local port that tells the backend of room in the ring, 0 tells it nothing. `grace` and
         `tick` are in seconds; a tick of 0 never comes. Raises ValueError if the page is of
