@@ -15,7 +15,7 @@ from pointing import (
     kernel_harm,
     misplaced,
     sample,
-    until_closed,
+    until_given_back,
     xenbus_states,
 )
 from units import shown, until_another_is_ready
@@ -146,5 +146,5 @@ def test_clean_end(guest: Guest) -> None:
         guest.run(["systemctl", "stop", UNIT])
     else:
         signal(guest, "TERM")
-    until_closed(guest)
+    until_given_back(guest)
     require_no_harm(guest)

@@ -85,13 +85,19 @@ def until_ended(guest: Guest) -> None:
     guest.run(["sh", "-c", "flock 9 true 9</run/xenabs/vkbd-0.lock"])
 
 
-def until_closed(guest: Guest) -> None:
-    """Until both of vkbd's ends are at Closed."""
+def until_given_back(guest: Guest) -> None:
+    """Wait until the kernel's driver has vkbd-0 and is connected."""
     until(
         guest,
-        "[ $(xenstore-read device/vkbd/0/state) = 6 ] && "
-        "[ $(xenstore-read $(xenstore-read device/vkbd/0/backend)/state) = 6 ]",
+        "[ -e /sys/bus/xen/devices/vkbd-0/driver ] && "
+        "[ $(xenstore-read device/vkbd/0/state) = 4 ] && "
+        "[ $(xenstore-read $(xenstore-read device/vkbd/0/backend)/state) = 4 ]",
     )
+
+
+def is_given_back(guest: Guest) -> bool:
+    """Return True if the kernel's driver has vkbd-0 and is connected."""
+    return driver(guest) == "vkbd" and xenbus_states(guest) == ("4", "4")
 
 
 def jump_presses_lost(pointer: Pointer, vnc: Rfb, points: Iterable[Pixel]) -> dict[Pixel, object]:

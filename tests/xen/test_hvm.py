@@ -6,12 +6,12 @@
 import pytest
 from pointing import (
     columns,
+    is_given_back,
     jump_presses_lost,
     kernel_harm,
     misplaced,
     sample,
     until_ended,
-    xenbus_states,
 )
 
 from testbed import Bed, Guest, Wanted
@@ -81,5 +81,5 @@ def test_after_a_change_of_the_mode_the_pointer_is_exact(
 def test_the_end_is_clean(guest: Guest) -> None:
     signal(guest, "TERM")
     until_ended(guest)
-    assert xenbus_states(guest) == ("6", "6")
+    assert is_given_back(guest)
     assert kernel_harm(guest) == []

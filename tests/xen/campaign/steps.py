@@ -6,7 +6,7 @@ import random
 import subprocess
 from collections.abc import Callable
 
-from pointing import HARM, until, until_closed
+from pointing import HARM, until, until_given_back
 
 from campaign.sending import ROOM, Wrong, expect
 from campaign.stage import Stage
@@ -174,14 +174,14 @@ def restarted(stage: Stage, chance: random.Random) -> None:
 def stopped(stage: Stage, chance: random.Random) -> None:
     with stage.stirring(chance, LEFT):
         stage.systemctl("stop")
-        until_closed(stage.guest)
+        until_given_back(stage.guest)
         stage.systemctl("start")
 
 
 def killed_and_stopped(stage: Stage, chance: random.Random) -> None:
     with stage.stirring(chance, LEFT):
         stage.guest.run(["sh", "-c", f"systemctl kill -s KILL {UNIT} && systemctl stop {UNIT}"])
-        until_closed(stage.guest)
+        until_given_back(stage.guest)
         stage.systemctl("start")
 
 
