@@ -22,7 +22,7 @@ from xenabs.sources.choice import choose
 from xenabs.sources.ring import Phase, RingSource
 from xenabs.sources.share import Share
 from xenabs.status import of_daemon, of_screen, summary
-from xenabs.xen import autoprobe, bus, kernel_driver
+from xenabs.xen import autoprobe, bus, kernel_driver, requirements
 from xenabs.xen.bus import Device
 from xenabs.xen.store import Store
 from xenabs.xen.watches import Watches
@@ -125,6 +125,7 @@ class Daemon:
         """
         self._device = device
         self._manager, self._signals, self._watchdog = manager, signals, watchdog
+        requirements.require()
         name, self._why = choose(wanted)
         log.info("source %s: %s", name, self._why)
         self._store = Store()

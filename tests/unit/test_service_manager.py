@@ -27,8 +27,7 @@ while not (signals.stop or signals.hand_over):
     watchdog.beat()
     ready = select.select([signals, sys.stdin], [], [])[0]
     signals.heard()
-    if sys.stdin in ready:
-        sys.stdin.readline()
+    if sys.stdin in ready and sys.stdin.readline():  # not its end, when the test only waits
         # As in a call that never comes back: woken by each signal, it goes on waiting (PEP 475).
         select.select([], [], [])
 watchdog.stop()

@@ -128,7 +128,7 @@ def test_a_drag_goes_on_when_the_daemon_hangs(guest: Guest, window: Pointer, vnc
     assert kernel_harm(guest) == []
 
 
-def test_stop_gives_the_device_back_whatever_was_done_to_the_unit_before(
+def test_stop_gives_the_device_back_whatever_was_done_before(
     guest: Guest, pointer: Pointer
 ) -> None:
     guest.run(["systemctl", "daemon-reload"])
