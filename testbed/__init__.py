@@ -23,16 +23,20 @@ How it is put together, from the ground up:
                                      this machine; where cache and state are; what ends with a
                                      with statement; what one process does at a time
     cache                            built artefacts, named by a hash of what went into them
-    packages, keys                   which packages and modules; the ssh key of the bed
-    boot_files, trees                Xen, kernel and modules out of their packages; Debian trees
+    suites, packages, keys           which suites of Debian; which packages and modules; the ssh key
+                                     of the bed
+    apt                              Debian's archive for a suite, from this machine's mirror
+    hypervisor, kernels, trees       Xen, kernel and modules out of their packages; Debian trees
     initrd, disks, wheel, deb, payload
                                      what is booted: dom0's and the guest's disk are ext4 images
-                                     of packages only; our files and xenabs come in the guest's
+                                     of packages only; the guest's has its kernel, too. Our files
+                                     and xenabs come in the guest's
                                      initrd, which lays them over the read-only disk. With systemd
                                      xenabs is what apt makes of its Debian package in the guest's
                                      tree, otherwise its wheel
     images                           all of these, brought up to date
-    outer, remote                    the outer QEMU as a background process; ssh into it
+    monitor, outer, remote           the outer QEMU as a background process, in which guests' disks
+                                     are plugged when they are wanted; ssh into it
     domain, bed                      xl's configuration of a guest; Bed and Guest
     backend                          the guest's device model killed, its vkbd detached
     rfb, probe                       a VNC client; where the guest's X pointer is
@@ -44,7 +48,7 @@ How it is put together, from the ground up:
     guest/                           programs that run in the guest
 
 A guest starts from a pristine disk each time, since what it writes goes to memory. One guest runs
-at a time; the next one takes its place. Xen and dom0 stay up in between.
+at a time; the next one, of whatever suite, takes its place. Xen and dom0 stay up in between.
 
 Environment: XENABS_CACHE is the directory of built artefacts (else XDG_CACHE_HOME/xenabs, else
 ~/.cache/xenabs), XENABS_TESTBED that of the running bed; beds in different directories do not

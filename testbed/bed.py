@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from testbed import cache, domain, host, images, lock, outer
+from testbed import cache, domain, host, images, lock, outer, suites
 from testbed.errors import BedError, last_lines
 from testbed.places import state_dir
 from testbed.progress import say, step
@@ -22,6 +22,20 @@ DOM0_DEADLINE = 180
 GUEST_DEADLINE = 420
 DISPLAY = ":0"
 FILES_IN_DOM0 = "/var/lib/testbed"
+#: says which device has the SCSI target $1; a disk that was just plugged in takes a moment
+FIND_DISK = """
+until name=$(ls -d /sys/bus/scsi/devices/*:0:$1:0/block/* 2>/dev/null); do sleep 0.1; done
+echo "/dev/${name##*/}"
+"""
+#: has xl take the guest's kernel from its disk $1
+CREATE = f"""
+mkdir -p {domain.MOUNTED}
+mount -o ro "$1" {domain.MOUNTED} || exit
+xl create "$2"
+status=$?
+umount {domain.MOUNTED}
+exit $status
+"""
 #: what a console says when nothing good will follow
 FATAL = ("testbed: failed:", "Kernel panic", "Panic on CPU", "Domain 0 crashed")
 
@@ -86,13 +100,14 @@ class Guest(Machine):
 class Bed:
     """Xen and dom0 in an outer QEMU, and at most one guest.
 
-    As a context manager it boots what is not up, and takes down what it booted itself.
+    As a context manager it boots what is not up, and takes down what it booted itself. Xen and
+    dom0 are of the suite ``host_suite``; guests of any suite follow one another on them.
     """
 
-    def __init__(self, directory: Path | None = None) -> None:
+    def __init__(self, directory: Path | None = None, host_suite: str = suites.DEFAULT) -> None:
         self.directory = directory or state_dir()
+        self._host_suite = host_suite
         self._running: outer.Running | None = None
-        self._images: images.Images | None = None
         self._booted_here = False
 
     @classmethod
@@ -126,14 +141,14 @@ class Bed:
     def up(self) -> None:
         """Build what is missing and boot Xen with dom0, unless they are up and current."""
         host.require(host.RUN_COMMANDS)
-        self._images = images.obtain()
+        wanted = images.obtain_host(self._host_suite)
         with self._exclusive():
-            if self._running is not None and not self._usable(self._images):
+            if self._running is not None and not self._usable(wanted):
                 self._stop()
             if self._running is None:
-                self._boot(self._images)
+                self._boot(wanted)
 
-    def _usable(self, wanted: images.Images) -> bool:
+    def _usable(self, wanted: images.HostImages) -> bool:
         assert self._running is not None
         if self._running.made_of != outer.made_of(wanted):
             say("the bed that is up is made of other images; booting Xen anew")
@@ -145,7 +160,7 @@ class Bed:
             return False
         return True
 
-    def _boot(self, wanted: images.Images) -> None:
+    def _boot(self, wanted: images.HostImages) -> None:
         with step("booting Xen and dom0"):
             self._running = outer.start(self.directory, wanted)
             self._booted_here = True
@@ -233,18 +248,16 @@ class Bed:
 
         ``echo_console`` copies the guest's console to stderr while it boots.
         """
-        if self._images is None:
-            self._images = images.obtain()
-        initrd = images.guest_initrd(self._images, wanted)
+        found = images.obtain_guest(wanted)
         with self._exclusive():
             self._destroy()
             state = self._state()
             state.guest = asdict(wanted)
             state.save(self.directory)
-            what = f"starting a {wanted.kind.upper()} guest ({wanted.init} init)"
+            what = f"starting a {wanted.kind.upper()} guest ({wanted.suite}, {wanted.init} init)"
             try:
                 with step(what):
-                    self._create(wanted, initrd)
+                    self._create(wanted, found)
                     self._await_guest(wanted, echo_console)
                     guest = self._guest_machine()
                     guest.connect()
@@ -252,15 +265,19 @@ class Bed:
                 raise self._explained(wanted, error) from None
             return guest
 
-    def _create(self, wanted: domain.Wanted, initrd: Path) -> None:
-        there = f"{FILES_IN_DOM0}/initrd-{cache.digest(str(initrd))}.img"
-        if self.dom0.run(["test", "-e", there], check=False).returncode:
-            self.dom0.put(initrd, there)
+    def _create(self, wanted: domain.Wanted, found: images.GuestImages) -> None:
+        state = self._state()
+        target = outer.plug(self.directory, state, found.disk)
+        disk = self.dom0.run(["sh", "-c", FIND_DISK, "sh", str(target)]).stdout.strip()
+        initrd = f"{FILES_IN_DOM0}/initrd-{cache.digest(str(found.initrd))}.img"
+        if self.dom0.run(["test", "-e", initrd], check=False).returncode:
+            self.dom0.put(found.initrd, initrd)
         configuration = f"{FILES_IN_DOM0}/{wanted.name}.cfg"
-        text = domain.configuration(wanted, there)
+        text = domain.configuration(wanted, state.host, disk, initrd)
         self.dom0.run(["tee", configuration], stdin=text)
         self.dom0.run(["rm", "-f", _console_log(wanted.name)])
-        created = self.dom0.run(["xl", "create", configuration], check=False)
+        create = ["sh", "-c", CREATE, "sh", disk, configuration]
+        created = self.dom0.run(create, check=False)
         if created.returncode:
             raise BedError("xl did not create it.", {"xl create": created.stderr})
 

@@ -62,6 +62,11 @@ def locked() -> Iterator[None]:
         yield
 
 
+def has(name: str, key: str) -> bool:
+    """Return whether artefact ``name`` with hash ``key`` is there, damaged or not."""
+    return (cache_dir() / f"{name}-{key}").exists()
+
+
 def obtain(name: str, key: str, build: Callable[[Path], None], *, thorough: bool = False) -> Path:
     """The directory of artefact ``name`` with hash ``key``, built by ``build`` if need be.
 

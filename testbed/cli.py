@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from testbed import domain, images
+from testbed import cache, deb, domain, host, images, suites
 from testbed.bed import Bed
 from testbed.errors import BedError
 from testbed.progress import say, step
@@ -63,24 +63,50 @@ def cli() -> None:
 @cli.command()
 @click.option("--guest", "kind", type=click.Choice(domain.KINDS), required=True, help="Its kind.")
 @click.option("--init", type=click.Choice(domain.INITS), default="tiny", show_default=True)
+@click.option(
+    "--suite",
+    type=click.Choice(tuple(suites.SUITES)),
+    default=suites.DEFAULT,
+    show_default=True,
+    help="The guest's packages and kernel.",
+)
+@click.option(
+    "--host",
+    type=click.Choice(suites.HOSTS),
+    default=suites.DEFAULT,
+    show_default=True,
+    help="Xen, dom0 and its QEMU.",
+)
 @click.option("--size", type=Size(), default="1280x800", show_default=True, help="Its screen.")
 @click.option("--kernel-driver", is_flag=True, help="Leave vkbd to the kernel.")
 @click.option("--console", is_flag=True, help="Show the guest's console while it boots.")
-def up(kind: str, init: str, size: tuple[int, int], kernel_driver: bool, console: bool) -> None:
+def up(
+    kind: str,
+    init: str,
+    suite: str,
+    host: str,
+    size: tuple[int, int],
+    kernel_driver: bool,
+    console: bool,
+) -> None:
     """Boot Xen if need be, and in it a fresh guest; return when its pointer can be used.
 
     The last line on stdout is a JSON object; "vnc" in it is where a VNC client finds the guest.
     """
-    bed = Bed()
+    bed = Bed(host_suite=host)
     bed.up()
-    wanted = domain.Wanted(kind=kind, init=init, size=size, kernel_driver=kernel_driver)
+    wanted = domain.Wanted(
+        kind=kind, init=init, suite=suite, size=size, kernel_driver=kernel_driver
+    )
     bed.start_guest(wanted, echo_console=console)
-    host, port = bed.vnc_address
+    address, port = bed.vnc_address
     click.echo(
         json.dumps(
             {
-                "vnc": f"{host}:{port}",
+                "vnc": f"{address}:{port}",
                 "guest": kind,
+                "suite": suite,
+                "host": host,
                 "size": f"{size[0]}x{size[1]}",
                 "init": init,
                 "driver": "kernel" if kernel_driver else "xenabs",
@@ -147,12 +173,38 @@ def down() -> None:
 
 
 @cli.command()
-def build() -> None:
+@click.option(
+    "--suite",
+    "names",
+    type=click.Choice(tuple(suites.SUITES)),
+    default=(suites.DEFAULT,),
+    multiple=True,
+    help="For guests of it; may be given several times.",
+)
+@click.option(
+    "--host", type=click.Choice(suites.HOSTS), default=suites.DEFAULT, help="For Xen and dom0."
+)
+def build(names: tuple[str, ...], host: str) -> None:
     """Build the images that are missing or damaged, and boot nothing."""
     with step("bringing the images up to date"):
-        found = images.obtain(thorough=True)
-        for init in domain.INITS:
-            images.guest_initrd(found, domain.Wanted(init=init), thorough=True)
+        images.obtain_host(host, thorough=True)
+        for suite in names:
+            for init in domain.INITS:
+                images.obtain_guest(domain.Wanted(init=init, suite=suite), thorough=True)
+
+
+@cli.command("deb")
+@click.argument("suite", type=click.Choice(tuple(suites.SUITES)))
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--version-suffix", default="", help="Appended to the version, as in +1.")
+def build_deb(suite: str, directory: Path, version_suffix: str) -> None:
+    """Build xenabs' Debian package in a tree of SUITE, and put it into DIRECTORY."""
+    host.require(host.BUILD_COMMANDS)
+    host.require_root()
+    directory.mkdir(parents=True, exist_ok=True)
+    with cache.locked():
+        file = deb.build_in_tree(directory, suites.find(suite), version_suffix)
+    click.echo(file)
 
 
 def main() -> None:

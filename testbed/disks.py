@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
-from testbed import boot_files, cache, initrd, keys, packages, trees
+from testbed import cache, initrd, kernels, keys, packages, trees
 from testbed.host import call
 from testbed.places import OVERLAY
 from testbed.progress import step
+from testbed.suites import Suite
 
 DISK = "disk.img"
 INITRD = "initrd.img"
@@ -27,9 +29,9 @@ DOM0_ROOM = 1200 << 20
 GUEST_ROOM = 32 << 20
 
 
-def unpack_tree(tree: Path, boot: Path, key_dir: Path, root: Path) -> None:
+def unpack_tree(tree: Path, kernel: Path, key_dir: Path, root: Path) -> None:
     """Unpack a Debian tree with the kernel's modules, and let our key log in as root there."""
-    for archive in (tree / trees.TREE, boot / boot_files.MODULES):
+    for archive in (tree / trees.TREE, kernel / kernels.MODULES):
         call(
             ["tar", "-C", root, "--numeric-owner", "-xpf", archive],
             problem=f"{archive.parent.name} cannot be unpacked.",
@@ -54,46 +56,56 @@ def pack_ext4(root: Path, image: Path, room: int) -> None:
     )
 
 
-def _dom0(directory: Path, tree: Path, boot: Path, key_dir: Path) -> None:
+@dataclass(frozen=True)
+class Parts:
+    """What a disk is made of: directories of a Debian tree, of its kernel, and of our key."""
+
+    tree: Path
+    kernel: Path
+    keys: Path
+
+    def unpack(self, root: Path) -> None:
+        """Make the disk's tree in a directory."""
+        root.chmod(0o755)
+        unpack_tree(self.tree, self.kernel, self.keys, root)
+
+    def digest(self, *more: Path) -> str:
+        """Return a hash of all of it and of files and directories of ours."""
+        names = (self.tree.name, self.kernel.name, self.keys.name)
+        return cache.digest(*names, (self.keys / keys.PUBLIC).read_bytes(), Path(__file__), *more)
+
+
+def _dom0(directory: Path, parts: Parts) -> None:
     with step("packing dom0's disk"), tempfile.TemporaryDirectory(dir=directory) as scratch:
         root = Path(scratch)
-        root.chmod(0o755)
-        unpack_tree(tree, boot, key_dir, root)
+        parts.unpack(root)
         shutil.copytree(OVERLAY / "dom0", root, symlinks=True, dirs_exist_ok=True)
-        for kernel in (boot_files.KERNEL, boot_files.KERNEL_ELF):
-            shutil.copy(boot / kernel, root / "boot" / kernel)
         pack_ext4(root, directory / DISK, DOM0_ROOM)
-        initrd.pack(directory / INITRD, boot, packages.DOM0_MODULES)
+        initrd.pack(directory / INITRD, parts.kernel, packages.DOM0_MODULES)
 
 
-def obtain_dom0(boot: Path, key_dir: Path, thorough: bool = False) -> Path:
-    """Directory with dom0's DISK and INITRD; call it with the cache locked."""
-    tree = trees.obtain("dom0", packages.DOM0_PACKAGES, thorough=thorough)
-    parts = (tree.name, boot.name, key_dir.name, (key_dir / keys.PUBLIC).read_bytes())
-    key = cache.digest(
-        *parts, OVERLAY / "dom0", OVERLAY / "initrd", Path(__file__), Path(initrd.__file__)
-    )
-    return cache.obtain(
-        "dom0-disk", key, lambda path: _dom0(path, tree, boot, key_dir), thorough=thorough
-    )
+def obtain_dom0(suite: Suite, parts: Parts, thorough: bool = False) -> Path:
+    """Return the directory with dom0's DISK and INITRD; call it with the cache locked."""
+    key = parts.digest(OVERLAY / "dom0", OVERLAY / "initrd", Path(initrd.__file__))
+    name = f"dom0-disk-{suite.name}"
+    return cache.obtain(name, key, lambda path: _dom0(path, parts), thorough=thorough)
 
 
-def _guest(directory: Path, tree: Path, boot: Path, key_dir: Path) -> None:
+def _guest(directory: Path, parts: Parts) -> None:
     with step("packing the guest's disk"), tempfile.TemporaryDirectory(dir=directory) as scratch:
         root = Path(scratch)
-        root.chmod(0o755)
-        unpack_tree(tree, boot, key_dir, root)
+        parts.unpack(root)
+        for name in (kernels.KERNEL, kernels.KERNEL_ELF):
+            shutil.copy(parts.kernel / name, root / "boot" / name)
         pack_ext4(root, directory / DISK, GUEST_ROOM)
 
 
-def obtain_guest(tree: Path, boot: Path, key_dir: Path, thorough: bool = False) -> Path:
-    """Directory with the DISK of a guest's tree; call it with the cache locked.
+def obtain_guest(suite: Suite, parts: Parts, thorough: bool = False) -> Path:
+    """Return the directory with the DISK of a guest; call it with the cache locked.
 
-    Only packages, modules and keys are in it. Our own files and xenabs come with the guest's
-    initrd (see testbed.payload), so that changing them packs no disk and restarts no Xen.
+    Only packages, kernel, modules and keys are in it; dom0 starts the kernel from it. Our own
+    files and xenabs come with the guest's initrd (see testbed.payload), so that changing them
+    packs no disk.
     """
-    parts = (tree.name, boot.name, key_dir.name, (key_dir / keys.PUBLIC).read_bytes())
-    key = cache.digest(*parts, Path(__file__))
-    return cache.obtain(
-        "guest-disk", key, lambda path: _guest(path, tree, boot, key_dir), thorough=thorough
-    )
+    name = f"guest-disk-{suite.name}"
+    return cache.obtain(name, parts.digest(), lambda path: _guest(path, parts), thorough=thorough)

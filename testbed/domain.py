@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from testbed import suites
+
 KINDS = ("pv", "pvh", "hvm")
 INITS = ("tiny", "systemd")
 #: the program a guest's initrd hands over to
 INIT_PATHS = {"tiny": "/usr/lib/testbed/init", "systemd": "/usr/lib/systemd/systemd"}
-#: paths in dom0; an HVM guest's firmware boots a PC's kernel only
-KERNELS = {"pv": "/boot/vmlinux", "pvh": "/boot/vmlinux", "hvm": "/boot/vmlinuz"}
-#: the guest's disk as dom0 sees it: the outer QEMU's second disk
-DISK = "/dev/vdb"
+#: paths on the guest's disk; an HVM guest's firmware boots a PC's kernel only
+KERNELS = {"pv": "boot/vmlinux", "pvh": "boot/vmlinux", "hvm": "boot/vmlinuz"}
+#: where dom0 has the guest's disk mounted while xl starts the guest
+MOUNTED = "/run/testbed/disk"
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,10 @@ class Wanted:
     #: screen in pixels: width, height
     size: tuple[int, int] = (1280, 800)
     init: str = "tiny"
+    #: what its packages and kernel are of, see testbed.suites
+    suite: str = suites.DEFAULT
+    #: the suite that its Debian package of xenabs was built in; None for its own
+    package_of: str | None = None
     #: True leaves vkbd to the kernel's driver; False runs xenabs. With systemd xenabs is its Debian
     #: package, and not installed if it does not run.
     kernel_driver: bool = False
@@ -35,8 +41,8 @@ class Wanted:
     options: tuple[str, ...] = ()
 
 
-def kernel_arguments(wanted: Wanted) -> str:
-    """The guest kernel's command line."""
+def kernel_arguments(wanted: Wanted, host: str) -> str:
+    """Return the command line of a guest's kernel on a host of the suite ``host``."""
     width, height = wanted.size
     words = [
         "console=hvc0",
@@ -55,23 +61,28 @@ def kernel_arguments(wanted: Wanted) -> str:
         words.append(f"xen_fbfront.video={mebibytes},{width},{height}")
     if not wanted.kernel_driver:
         words.append("testbed.xenabs")
+    if wanted.kind != "pv" and host in suites.OLD_HOSTS:
+        words.append(suites.find(wanted.suite).old_host_words)
     return " ".join([*words, *wanted.append.split()])
 
 
-def configuration(wanted: Wanted, initrd: str) -> str:
-    """The file for xl create; ``initrd`` is a path in dom0."""
+def configuration(wanted: Wanted, host: str, disk: str, initrd: str) -> str:
+    """Return the file for xl create; ``disk`` and ``initrd`` are paths in dom0.
+
+    ``host`` is the suite of Xen and dom0.
+    """
     # An HVM guest's emulated IDE disk cannot be read-only; the initrd mounts it so all the same.
     access = "rw" if wanted.kind == "hvm" else "ro"
     vnc = {"vnc": "1", "vnclisten": "0.0.0.0", "vncdisplay": "0", "vncpasswd": ""}
     lines = [
         f'name="{wanted.name}"',
         f'type="{wanted.kind}"',
-        f'kernel="{KERNELS[wanted.kind]}"',
+        f'kernel="{MOUNTED}/{KERNELS[wanted.kind]}"',
         f'ramdisk="{initrd}"',
-        f'extra="{kernel_arguments(wanted)}"',
+        f'extra="{kernel_arguments(wanted, host)}"',
         f"memory={wanted.memory}",
         f"vcpus={wanted.vcpus}",
-        f"disk=['format=raw,vdev=xvda,access={access},script=block-testbed,target={DISK}']",
+        f"disk=['format=raw,vdev=xvda,access={access},script=block-testbed,target={disk}']",
         # type=vif: an HVM guest gets no emulated network card besides, whose firmware takes time
         "vif=['script=vif-testbed,type=vif']",
         'on_crash="destroy"',

@@ -13,6 +13,7 @@ from testbed.errors import BedError, last_lines
 #: command -> the Debian package that has it
 BUILD_COMMANDS = {
     "apt-cache": "apt",
+    "apt-config": "apt",
     "apt-get": "apt",
     "cpio": "cpio",
     "depmod": "kmod",
@@ -22,6 +23,7 @@ BUILD_COMMANDS = {
     "mmdebstrap": "mmdebstrap",
     "modprobe": "kmod",
     "tar": "tar",
+    "zstd": "zstd",
 }
 RUN_COMMANDS = {
     "qemu-system-x86_64": "qemu-system-x86",

@@ -5,50 +5,68 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed import boot_files, cache, disks, host, keys, packages, payload, trees
+from testbed import cache, disks, host, hypervisor, kernels, keys, packages, payload, suites, trees
+from testbed.apt import Apt
 from testbed.domain import Wanted
 
 
 @dataclass(frozen=True)
-class Images:
-    """Files for the outer QEMU: hypervisor, kernel, dom0's initrd and disk, the guest's disk.
+class HostImages:
+    """Files for the outer QEMU: hypervisor, dom0's kernel, initrd and disk; the key to log in."""
 
-    And the directory of the tree that the guest's disk was made of.
-    """
-
-    boot: Path
+    suite: str
     xen: Path
     kernel: Path
-    dom0_initrd: Path
-    dom0_disk: Path
-    guest_disk: Path
-    guest_tree: Path
+    initrd: Path
+    disk: Path
     key: Path
 
 
-def obtain(thorough: bool = False) -> Images:
-    """Build what is missing or damaged; ``thorough`` reads every byte of what is there."""
+@dataclass(frozen=True)
+class GuestImages:
+    """A guest's disk, with its kernel in it, and its initrd, with xenabs of this checkout."""
+
+    disk: Path
+    initrd: Path
+
+
+def _require() -> None:
     host.require(host.BUILD_COMMANDS)
     host.require_root()
+
+
+def obtain_host(name: str = suites.DEFAULT, thorough: bool = False) -> HostImages:
+    """Build what is missing or damaged of a host; ``thorough`` reads every byte of what is there.
+
+    ``name`` is the suite of Xen and dom0.
+    """
+    _require()
+    suite = suites.find(name)
     with cache.locked():
-        key_dir = keys.obtain(thorough)
-        boot = boot_files.obtain(thorough)
-        dom0 = disks.obtain_dom0(boot, key_dir, thorough)
-        tree = trees.obtain("guest", packages.GUEST_PACKAGES, packages.GUEST_UNPACKED, thorough)
-        guest = disks.obtain_guest(tree, boot, key_dir, thorough)
-    return Images(
-        boot=boot,
-        xen=boot / boot_files.XEN,
-        kernel=boot / boot_files.KERNEL_ELF,
-        dom0_initrd=dom0 / disks.INITRD,
-        dom0_disk=dom0 / disks.DISK,
-        guest_disk=guest / disks.DISK,
-        guest_tree=tree,
-        key=key_dir / keys.PRIVATE,
+        apt = Apt(suite)
+        utilities = apt.dependency(packages.XEN_METAPACKAGE, packages.XEN_UTILS)
+        tree = trees.obtain("dom0", apt, (*packages.DOM0_PACKAGES, utilities), thorough=thorough)
+        parts = disks.Parts(tree, kernels.obtain(suite, thorough), keys.obtain(thorough))
+        disk = disks.obtain_dom0(suite, parts, thorough)
+        xen = hypervisor.obtain(suite, thorough)
+    return HostImages(
+        suite=name,
+        xen=xen / hypervisor.XEN,
+        kernel=parts.kernel / kernels.KERNEL_ELF,
+        initrd=disk / disks.INITRD,
+        disk=disk / disks.DISK,
+        key=parts.keys / keys.PRIVATE,
     )
 
 
-def guest_initrd(images: Images, wanted: Wanted, thorough: bool = False) -> Path:
-    """The initrd of a guest, with xenabs of the present checkout where it is to have it."""
+def obtain_guest(wanted: Wanted, thorough: bool = False) -> GuestImages:
+    """Build what is missing or damaged of a guest, with xenabs where it is to have it."""
+    _require()
+    suite = suites.find(wanted.suite)
     with cache.locked():
-        return payload.obtain(images.boot, images.guest_tree, wanted, thorough)
+        wanted_packages = packages.GUEST_PACKAGES, packages.GUEST_UNPACKED
+        tree = trees.obtain("guest", Apt(suite), *wanted_packages, thorough=thorough)
+        parts = disks.Parts(tree, kernels.obtain(suite, thorough), keys.obtain(thorough))
+        disk = disks.obtain_guest(suite, parts, thorough)
+        initrd = payload.obtain(parts.kernel, tree, wanted, thorough)
+    return GuestImages(disk=disk / disks.DISK, initrd=initrd)

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from testbed import boot_files
+from testbed import kernels
 from testbed.host import call
 from testbed.places import OVERLAY
 
@@ -15,29 +15,32 @@ from testbed.places import OVERLAY
 PAYLOAD = "payload"
 
 
-def pack(target: Path, boot: Path, modules: tuple[str, ...], payload: Path | None = None) -> None:
-    """Write an initrd that loads ``modules`` in their order and carries the tree ``payload``."""
+def pack(target: Path, kernel: Path, modules: tuple[str, ...], payload: Path | None = None) -> None:
+    """Write an initrd that loads ``modules`` in their order and carries the tree ``payload``.
+
+    ``kernel`` is the directory of the kernel that they are for, see testbed.kernels.
+    """
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         root = Path(scratch) / "root"
         (root / "bin").mkdir(parents=True)
-        shutil.copy(boot / boot_files.BUSYBOX, root / "bin/busybox")
+        shutil.copy(kernel / kernels.BUSYBOX, root / "bin/busybox")
         (root / "bin/sh").symlink_to("busybox")
         shutil.copy(OVERLAY / "initrd/init", root / "init")
         (root / "init").chmod(0o755)
-        _add_modules(Path(scratch) / "modules", root, boot, modules)
+        _add_modules(Path(scratch) / "modules", root, kernel, modules)
         if payload is not None:
             shutil.copytree(payload, root / PAYLOAD, symlinks=True)
         target.write_bytes(_archive(root))
 
 
-def _add_modules(unpacked: Path, root: Path, boot: Path, modules: tuple[str, ...]) -> None:
-    unpacked.mkdir()
+def _add_modules(unpacked: Path, root: Path, kernel: Path, modules: tuple[str, ...]) -> None:
+    kernels.link_lib(unpacked)
     call(
-        ["tar", "-C", unpacked, "-xf", boot / boot_files.MODULES],
+        ["tar", "-C", unpacked, "-xf", kernel / kernels.MODULES],
         problem="The kernel's modules cannot be unpacked.",
     )
     release = next((unpacked / "usr/lib/modules").iterdir()).name
-    files = boot_files.module_files(unpacked / "usr", release, modules)
+    files = kernels.module_files(unpacked, release, modules)
     (root / "modules").mkdir()
     for file in files:
         shutil.copy(file, root / "modules" / file.name)

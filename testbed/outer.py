@@ -10,18 +10,20 @@ import socket
 import subprocess
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from testbed import cache
+from testbed import cache, suites
 from testbed.errors import BedError, last_lines
 from testbed.host import find_command
-from testbed.images import Images
+from testbed.images import HostImages
+from testbed.monitor import Monitor
 from testbed.progress import say
 
 STATE = "bed.json"
 CONSOLE = "console.log"
 QEMU_OUTPUT = "qemu.log"
+MONITOR = "monitor"
 #: MiB of the outer machine, and of dom0 in it
 OUTER_MEMORY = 4096
 DOM0_MEMORY = 1024
@@ -64,6 +66,10 @@ class Running:
     key: str
     #: what was asked of the present guest, see testbed.domain.Wanted
     guest: dict[str, object] | None = None
+    #: the suite of Xen and dom0
+    host: str = suites.DEFAULT
+    #: guests' disk images that were plugged in, and their SCSI targets
+    disks: dict[str, int] = field(default_factory=dict)
 
     def save(self, directory: Path) -> None:
         """Replace the state file in one step."""
@@ -72,9 +78,9 @@ class Running:
         scratch.replace(directory / STATE)
 
 
-def made_of(images: Images) -> str:
-    """Changes when a running bed is not what would be started now."""
-    files = (images.xen, images.kernel, images.dom0_disk, images.guest_disk)
+def made_of(images: HostImages) -> str:
+    """Return what changes when a running bed is not what would be started now."""
+    files = (images.xen, images.kernel, images.disk)
     return cache.digest(*(str(path) for path in files), Path(__file__))
 
 
@@ -110,7 +116,7 @@ def find(directory: Path) -> Running | None:
 
 def clear(directory: Path) -> None:
     """Remove the state, and sockets that nobody listens on any more; the logs stay to be read."""
-    for name in (STATE, "dom0.ssh", "guest.ssh", "known_hosts"):
+    for name in (STATE, MONITOR, "dom0.ssh", "guest.ssh", "known_hosts"):
         (directory / name).unlink(missing_ok=True)
 
 
@@ -131,7 +137,7 @@ def _command(ports: dict[str, int]) -> list[str]:
         f",hostfwd=tcp:127.0.0.1:{ports[name]}-{address}:{port}"
         for name, (address, port) in FORWARDS.items()
     )
-    words = [
+    return [
         find_command("qemu-system-x86_64") or "qemu-system-x86_64",
         *("-accel", "tcg,thread=multi"),
         # With SMAP, TCG's IRET reads the user's stack with the wrong rights: dom0 dies at once.
@@ -145,29 +151,26 @@ def _command(ports: dict[str, int]) -> list[str]:
         *("-device", f"virtio-net-pci,netdev=net0,{VIRTIO}"),
         *("-kernel", "xen", "-append", XEN_ARGUMENTS),
         *("-initrd", f"vmlinux {DOM0_ARGUMENTS},dom0-initrd.img"),
+        *("-drive", "file=dom0.img,format=raw,if=none,id=dom0,snapshot=on,cache=unsafe"),
+        *("-device", f"virtio-blk-pci,drive=dom0,{VIRTIO}"),
+        # for guests' disks, which come while it runs (see plug)
+        *("-device", f"virtio-scsi-pci,id=disks,{VIRTIO}"),
+        *("-qmp", f"unix:{MONITOR},server=on,wait=off"),
     ]
-    for disk in ("dom0", "guest"):
-        words += [
-            *("-drive", f"file={disk}.img,format=raw,if=none,id={disk},snapshot=on,cache=unsafe"),
-            *("-device", f"virtio-blk-pci,drive={disk},{VIRTIO}"),
-        ]
-    return words
 
 
-def start(directory: Path, images: Images) -> Running:
+def start(directory: Path, images: HostImages) -> Running:
     """Start QEMU in the background; it stays when this process ends."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = {
         "xen": images.xen,
         "vmlinux": images.kernel,
-        "dom0-initrd.img": images.dom0_initrd,
-        "dom0.img": images.dom0_disk,
-        "guest.img": images.guest_disk,
+        "dom0-initrd.img": images.initrd,
+        "dom0.img": images.disk,
     }
     # By links, because QEMU takes spaces and commas in these arguments for its own.
     for name, target in files.items():
-        (directory / name).unlink(missing_ok=True)
-        (directory / name).symlink_to(target)
+        _link(directory / name, target)
     for _ in range(3):
         ports = _free_ports()
         (directory / CONSOLE).write_bytes(b"")
@@ -191,9 +194,29 @@ def start(directory: Path, images: Images) -> Running:
     if started is None:
         said = (directory / QEMU_OUTPUT).read_text(errors="replace")
         raise BedError("QEMU ended as soon as it was started.", {"qemu": last_lines(said)})
-    running = Running(process.pid, started, ports, made_of(images), str(images.key))
+    made, key = made_of(images), str(images.key)
+    running = Running(process.pid, started, ports, made, key, host=images.suite)
     running.save(directory)
     return running
+
+
+def _link(place: Path, target: Path) -> None:
+    place.unlink(missing_ok=True)
+    place.symlink_to(target)
+
+
+def plug(directory: Path, running: Running, image: Path) -> int:
+    """Give dom0 a guest's disk image, unless it has it; return the number of its SCSI target."""
+    number = running.disks.get(str(image))
+    if number is None:
+        number = len(running.disks)
+        name = f"guest{number}"
+        _link(directory / f"{name}.img", image)
+        with Monitor(directory / MONITOR) as monitor:
+            monitor.add_disk(name, f"{name}.img", number)
+        running.disks[str(image)] = number
+        running.save(directory)
+    return number
 
 
 def stop(directory: Path, running: Running) -> None:

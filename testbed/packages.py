@@ -1,22 +1,17 @@
-"""Which Debian packages and kernel modules the images consist of, and where they come from."""
+"""Which Debian packages and kernel modules the images consist of; all suites have these names."""
 
 from __future__ import annotations
 
-import re
-import subprocess
-
-from testbed.errors import BedError
-from testbed.host import call, find_command
-
-SUITE = "bookworm"
 KERNEL_METAPACKAGE = "linux-image-amd64"
-HYPERVISOR = "xen-hypervisor-4.17-amd64"
+#: its dependencies have Xen's version in their names
+XEN_METAPACKAGE = "xen-system-amd64"
+HYPERVISOR, XEN_UTILS = r"xen-hypervisor-\d.*", r"xen-utils-\d.*"
 BUSYBOX = "busybox-static"
 
 #: in both trees; without usr-is-merged one pulls in Perl only to merge /bin with /usr/bin
 COMMON_PACKAGES = ("openssh-server", "usr-is-merged")
 
-#: dom0: toolstack, QEMU as device model, a shell to reach it, Python for test backends
+#: dom0, beside XEN_UTILS: QEMU as device model, a shell to reach it, Python for test backends
 DOM0_PACKAGES = (
     *COMMON_PACKAGES,
     "iproute2",
@@ -25,7 +20,6 @@ DOM0_PACKAGES = (
     "python3",
     "qemu-system-xen",
     "strace",
-    "xen-utils-4.17",
     "xenstore-utils",
 )
 
@@ -66,6 +60,8 @@ BUILD_PACKAGES = (
     "debhelper",
     "dh-python",
     "gcc",
+    "libc6-dev",
+    "make",
     "pybuild-plugin-pyproject",
     "python3-cffi",
     "python3-dev",
@@ -89,6 +85,8 @@ LEFT_OUT = (
 DOM0_MODULES = (
     "virtio_pci",
     "virtio_blk",
+    "virtio_scsi",
+    "sd_mod",
     "ext4",
     "virtio_net",
     "tun",
@@ -120,55 +118,3 @@ GUEST_MODULES = (
 #: modules that udev loads in a guest that has their device. There are no others on the disk: a
 #: crypto module that udev finds, for one, runs self-tests that take minutes here.
 GUEST_DEVICE_MODULES = ("bochs", "psmouse")
-
-
-def apt_sources() -> str:
-    """This machine's own apt sources of Debian's suite, as one-line entries for the trees."""
-    listed = call(
-        [
-            "apt-get",
-            "indextargets",
-            "--format",
-            "deb $(REPO_URI) $(RELEASE) $(COMPONENT)",
-            "Created-By: Packages",
-            "Origin: Debian",
-        ],
-        problem="apt-get cannot list this machine's package sources.",
-    ).decode()
-    ours = re.compile(rf"deb \S+ {SUITE}(-\S+)? \S+")
-    lines = sorted({line for line in listed.splitlines() if ours.fullmatch(line)})
-    if not lines:
-        raise BedError(
-            f"apt knows no package lists of Debian {SUITE} here: run apt-get update first "
-            f"(the images are made of {SUITE}'s packages, so its sources must be among apt's)."
-        )
-    return "\n".join(lines) + "\n"
-
-
-def candidates(packages: tuple[str, ...]) -> dict[str, str]:
-    """Package -> the version apt would install now."""
-    said = call(
-        ["apt-cache", "policy", *packages], problem="apt-cache cannot tell package versions."
-    ).decode()
-    versions = dict(re.findall(r"^(\S+):\n(?:  .*\n)*?  Candidate: (\S+)", said, re.MULTILINE))
-    for package in packages:
-        if versions.get(package, "(none)") == "(none)":
-            raise BedError(
-                f"apt does not know the Debian package {package}: run apt-get update first "
-                f"(the sources of Debian {SUITE} must be among apt's)."
-            )
-    return {package: versions[package] for package in packages}
-
-
-def kernel_package() -> str:
-    """The package that the kernel's metapackage stands for at present."""
-    said = subprocess.run(
-        [find_command("apt-cache") or "apt-cache", "depends", KERNEL_METAPACKAGE],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    found = re.search(r"Depends: (linux-image-\d\S+)", said)
-    if not found:
-        raise BedError(f"apt does not know {KERNEL_METAPACKAGE}: run apt-get update first.")
-    return found[1]

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from testbed import boot_files, cache, deb, initrd, packages, wheel
+from testbed import cache, deb, initrd, kernels, packages, suites, wheel
 from testbed.domain import Wanted
 from testbed.host import call
 from testbed.places import CHECKOUT, OVERLAY
@@ -18,7 +18,7 @@ PROGRAMS = CHECKOUT / "testbed" / "guest"
 PROGRAMS_IN_GUEST = "/usr/lib/testbed"
 
 
-def _build(directory: Path, boot: Path, modules: tuple[str, ...], xenabs: Path | None) -> None:
+def _build(directory: Path, kernel: Path, modules: tuple[str, ...], xenabs: Path | None) -> None:
     with step("packing the guest's initrd"), tempfile.TemporaryDirectory(dir=directory) as scratch:
         root = Path(scratch) / "payload"
         root.mkdir()
@@ -27,7 +27,7 @@ def _build(directory: Path, boot: Path, modules: tuple[str, ...], xenabs: Path |
         shutil.copytree(OVERLAY / "guest", root, symlinks=True, dirs_exist_ok=True)
         for program in PROGRAMS.glob("*.py"):
             shutil.copy(program, root / PROGRAMS_IN_GUEST.lstrip("/") / program.name)
-        initrd.pack(directory / INITRD, boot, modules, root)
+        initrd.pack(directory / INITRD, kernel, modules, root)
 
 
 def _install(xenabs: Path, root: Path) -> None:
@@ -37,8 +37,8 @@ def _install(xenabs: Path, root: Path) -> None:
     call(["tar", "-C", root, "-xpf", xenabs], problem="xenabs' files cannot be unpacked.")
 
 
-def obtain(boot: Path, tree: Path, wanted: Wanted, thorough: bool = False) -> Path:
-    """The initrd of a guest with the tree ``tree``; call it with the cache locked."""
+def obtain(kernel: Path, tree: Path, wanted: Wanted, thorough: bool = False) -> Path:
+    """Return the initrd of a guest with that kernel and tree; call it with the cache locked."""
     xenabs: Path | None
     if wanted.init == "tiny":
         name, modules = "tiny-initrd", packages.GUEST_MODULES
@@ -48,15 +48,16 @@ def obtain(boot: Path, tree: Path, wanted: Wanted, thorough: bool = False) -> Pa
         xenabs = None
     else:
         name, modules = "systemd-initrd", packages.SYSTEMD_GUEST_MODULES
-        xenabs = deb.obtain_layer(tree, thorough) / deb.LAYER
-    parts: list[str | Path] = [boot.name, repr(modules)]
+        package_of = suites.find(wanted.package_of or wanted.suite)
+        xenabs = deb.obtain_layer(tree, package_of, thorough) / deb.LAYER
+    parts: list[str | Path] = [kernel.name, repr(modules)]
     parts += [] if xenabs is None else [xenabs.parent.name]
     parts += [OVERLAY / "guest", OVERLAY / "initrd", PROGRAMS]
-    parts += [Path(module.__file__) for module in (initrd, wheel, boot_files)]
+    parts += [Path(module.__file__) for module in (initrd, wheel, kernels)]
     directory = cache.obtain(
-        name,
+        f"{name}-{wanted.suite}",
         cache.digest(*parts, Path(__file__)),
-        lambda path: _build(path, boot, modules, xenabs),
+        lambda path: _build(path, kernel, modules, xenabs),
         thorough=thorough,
     )
     return directory / INITRD

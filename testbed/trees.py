@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from testbed import cache, packages
+from testbed.apt import Apt
 from testbed.host import call
 from testbed.progress import step
 
 TREE = "tree.tar"
-
 
 #: mmdebstrap runs it on the finished tree $1, with its apt configured for that tree
 UNPACK = """
@@ -18,47 +18,60 @@ cd "$1/tmp"
 APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download -q -o APT::Sandbox::User=root {packages}
 for package in *.deb; do dpkg-deb -x "$package" "$1"; rm "$package"; done
 """
+MERGE_USR = ("--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",)
 
 
 def _build(
-    directory: Path, name: str, wanted: tuple[str, ...], unpacked: tuple[str, ...], sources: str
+    directory: Path,
+    apt: Apt,
+    what: str,
+    wanted: tuple[str, ...],
+    unpacked: tuple[str, ...],
+    left_out: tuple[str, ...],
 ) -> None:
-    with step(f"installing {name}'s Debian packages (mmdebstrap)"):
-        listing = directory / "sources.list"
-        listing.write_text(sources)
+    suite = apt.suite
+    with step(f"installing {what}'s packages of Debian {suite.release} (mmdebstrap)"):
+        listing, options = directory / "sources.list", directory / "apt.conf"
+        listing.write_text(apt.sources())
+        options.write_text(apt.options())
         call(
             [
                 *("mmdebstrap", "--variant=minbase", "--mode=root", "--format=tar"),
-                "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
-                '--aptopt=Acquire::Languages "none"',
-                *(f"--dpkgopt=path-exclude={pattern}" for pattern in packages.LEFT_OUT),
+                *(MERGE_USR if suite.merge_usr else ()),
+                f"--aptopt={options}",
+                *(f"--dpkgopt=path-exclude={pattern}" for pattern in left_out),
                 *(
                     [f"--customize-hook={UNPACK.format(packages=' '.join(unpacked))}"]
                     if unpacked
                     else []
                 ),
                 f"--include={','.join(wanted)}",
-                *(packages.SUITE, directory / TREE, listing),
+                *(suite.release, directory / TREE, listing),
             ],
-            problem=f"{name}'s Debian packages could not be installed.",
+            problem=f"{what}'s packages of Debian {suite.release} could not be installed.",
         )
         listing.unlink()
+        options.unlink()
 
 
 def obtain(
-    name: str,
+    what: str,
+    apt: Apt,
     wanted: tuple[str, ...],
     unpacked: tuple[str, ...] = (),
+    left_out: tuple[str, ...] = packages.LEFT_OUT,
     thorough: bool = False,
 ) -> Path:
-    """Directory with TREE for ``name``; call it with the cache locked.
+    """Return the directory with TREE of the suite's release for ``what`` ("guest").
 
     Packages in ``wanted`` are installed; those in ``unpacked`` only have their files put there.
+    Paths that match a pattern in ``left_out`` are not in it. Call it with the cache locked.
     """
-    versions = packages.candidates(wanted + unpacked)
-    key = cache.digest(repr(versions), repr(packages.LEFT_OUT), Path(__file__))
-
-    def build(path: Path) -> None:
-        _build(path, name, wanted, unpacked, packages.apt_sources())
-
-    return cache.obtain(f"{name}-tree", key, build, thorough=thorough)
+    parts = (repr(left_out), Path(__file__))
+    return apt.artefact(
+        f"{what}-tree-{apt.suite.release}",
+        lambda: apt.candidates(wanted + unpacked),
+        lambda versions: cache.digest(repr(versions), *parts),
+        lambda path, _: _build(path, apt, what, wanted, unpacked, left_out),
+        thorough,
+    )

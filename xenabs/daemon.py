@@ -1,23 +1,28 @@
-"""One vkbd device, from taking it to letting go: where a source and the devices meet."""
+"""One vkbd, from its appearance to its removal: where a source and the devices meet.
+
+Whatever ends this process, somebody has a pointer and a keyboard: the device is given back to the
+kernel's driver at the end, and if this process is killed, the next one or the guardian does that.
+"""
 
 import contextlib
 import logging
 import os
-import select
 import signal
 import time
+from typing import Any
 
 from xenabs import rundir
 from xenabs.devices import keyboard, tablet
 from xenabs.errors import XenabsError
 from xenabs.guardian.client import Guardian
 from xenabs.guardian.protocol import KEYBOARD, TABLET
+from xenabs.kbdif.nodes import XenbusState
 from xenabs.service_manager import ServiceManager, Watchdog
 from xenabs.sources.choice import choose
 from xenabs.sources.ring import Phase, RingSource
 from xenabs.sources.share import Share
-from xenabs.status import of_daemon, summary
-from xenabs.xen import bus
+from xenabs.status import of_daemon, of_screen, summary
+from xenabs.xen import autoprobe, bus, kernel_driver
 from xenabs.xen.bus import Device
 from xenabs.xen.store import Store
 from xenabs.xen.watches import Watches
@@ -31,8 +36,18 @@ TICK = 0.5
 PATIENCE = 10.0
 """Seconds given to a backend to let go."""
 
-SUCCESSION = 2.0
-"""Seconds given to another xenabs that is about to end."""
+SUCCESSION = 5.0
+"""Seconds given to another process of xenabs that is about to end or gives the device back."""
+
+RELEASE_PATIENCE = PATIENCE + kernel_driver.LIMIT
+"""Seconds given to a daemon to close its connection and to give the device back."""
+
+READY_AFTER = 3.0
+"""Seconds after which the service manager is told that the service runs, though no backend has
+answered: a boot must not wait for one."""
+
+DISPUTES_MAX = 3
+"""How often the device is taken again from a driver that was bound to it while we had it."""
 
 
 class Signals:
@@ -93,118 +108,238 @@ class Devices:
             device.close()
 
 
-def run(device: Device, wanted: str) -> bool:
-    """Be the device's frontend until SIGTERM, SIGINT or its detachment, then close gracefully.
+class Daemon:
+    """What serves one vkbd: its source, its devices, its guardian."""
 
-    `wanted` is a source's name, or "auto" (see `xenabs.sources.choice`).
-    A process that follows one that crashed goes on with what that one shared; one that is told to
-    hand over (SIGHUP) leaves it to the next, too. Returns whether another process is to be started:
-    after that, and when the device was detached, for it may be there again by now. Raises
-    XenabsError if the device cannot be had, or its backend does not let go at the end.
+    def __init__(
+        self,
+        device: Device,
+        wanted: str,
+        manager: ServiceManager,
+        signals: Signals,
+        watchdog: Watchdog,
+    ) -> None:
+        """Make all that is needed, before the device is taken. Raises XenabsError if that fails.
+
+        A process that follows one that crashed goes on with what that one shared.
+        """
+        self._device = device
+        self._manager, self._signals, self._watchdog = manager, signals, watchdog
+        name, self._why = choose(wanted)
+        log.info("source %s: %s", name, self._why)
+        self._store = Store()
+        self._frontend = Frontend(self._store, device.path)
+        self._guardian = Guardian(device.name)
+        try:
+            self._devices = Devices(device.name, self._guardian)
+            adopted = Share.adopt(self._guardian)
+        except BaseException:
+            self._guardian.dismiss()
+            raise
+        self._source = RingSource(
+            self._frontend,
+            self._devices.tablet.output,
+            self._devices.keyboard.output,
+            lambda backend: Share.with_backend(backend, self._frontend.domain(), self._guardian),
+            adopted=adopted,
+            position=self._devices.tablet.position(),
+            down=self._devices.down(),
+            tick=TICK,
+            initialise=self._initialise,
+        )
+        self._taken = adopted is not None
+        self._disputes = 0
+        self._ready_at: float | None = time.monotonic() + READY_AFTER
+
+    def serve(self) -> None:
+        """Serve the device until a signal comes or the toolstack removes it.
+
+        Raises XenabsError if it cannot be served any longer, OSError if XenStore refuses.
+        """
+        watches = Watches(self._store, self._frontend)
+        changed = True
+        shown: dict[str, Any] = {}
+        while not (self._signals.stop or self._signals.hand_over):
+            self._watchdog.beat()
+            if changed:
+                self._store.watched()
+                if not self._source.attached:
+                    log.info("%s was detached", self._device.name)
+                    return
+                watches.follow()
+                self._advance()
+                state = of_daemon(self._device, self._source, self._why)
+                self._manager.status(summary(state))
+                if self._source.phase is Phase.CONNECTED:
+                    self._guardian.serving()
+                    self._tell_ready()
+                    watches.forget()
+            # After events only these are new: XenStore is not asked again for them.
+            screen = of_screen(self._source)
+            if changed or screen != shown:
+                rundir.write_state(self._device.name, {**state, **screen})
+                shown = screen
+            rundir.write_counters(self._device.name, self._source.counters())
+            changed = self._wait()
+
+    def end(self) -> None:
+        """Close the connection, and give the device back to the kernel's driver.
+
+        Raises XenabsError if the backend does not let go, or the driver does not connect. The
+        guardian then keeps the page, and gives the device back as soon as that is possible.
+        """
+        try:
+            if self._taken:
+                self._close()
+            kernel_driver.leave(self._store, self._device)
+        except PermissionError:
+            if self._source.attached:
+                raise
+            log.info("%s was detached without being closed", self._device.name)
+        finally:
+            rundir.remove_state(self._device.name)
+            self._devices.close()
+            self._guardian.dismiss()
+
+    def _advance(self) -> None:
+        """Do what is due after a change at either end."""
+        if self._source.phase is not Phase.IDLE:
+            if self._device.driver() is not None:
+                self._dispute()
+        elif not kernel_driver.take(self._store, self._device):
+            return
+        self._taken = True
+        self._source.step()
+
+    def _dispute(self) -> None:
+        """Have the connection closed: the kernel has bound its driver to our device."""
+        self._disputes += 1
+        if self._disputes > DISPUTES_MAX:
+            raise XenabsError(
+                f"the kernel binds its driver to {self._device.name} again and again: see dmesg"
+            )
+        log.warning("the kernel has bound its driver to %s: taking it again", self._device.name)
+        self._frontend.set_state(XenbusState.CLOSING)
+
+    def _initialise(self) -> None:
+        kernel_driver.initialise(self._store, self._device, wary=self._disputes > 0)
+
+    def _wait(self) -> bool:
+        """Wait until there is something to do; return True if XenStore has changed."""
+        timeout = None if self._ready_at is None else max(0.0, self._ready_at - time.monotonic())
+        control = [self._store.fileno(), self._signals.fileno(), self._guardian.fileno()]
+        ready = self._source.wait(control, timeout).ready
+        if self._ready_at is not None and time.monotonic() >= self._ready_at:
+            log.info("the backend of %s has not answered yet", self._device.name)
+            self._tell_ready()
+        if self._guardian.fileno() in ready:
+            log.warning("the guardian of %s has ended: starting another", self._device.name)
+            self._guardian.renew()
+        self._signals.heard()
+        return self._store.fileno() in ready
+
+    def _tell_ready(self) -> None:
+        self._manager.ready()
+        self._ready_at = None
+
+    def _close(self) -> None:
+        self._source.close()
+        deadline = time.monotonic() + PATIENCE
+        self._source.step()
+        while self._source.phase is not Phase.CLOSED:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            self._store.pause(left)
+            self._source.step()
+        if not self._source.released:
+            raise _does_not_let_go(self._device, self._frontend)
+
+
+def run(device: Device, wanted: str) -> bool:
+    """Be the device's frontend until SIGTERM, SIGINT or its removal; then give it back.
+
+    `wanted` is a source's name, or "auto" (see `xenabs.sources.choice`). A process that is told to
+    hand over (SIGHUP) leaves connection and devices to the next. Returns True if another process is
+    to be started: after SIGHUP, and when the device was removed, for it may be there again by now.
+    Raises XenabsError if the device cannot be served, with the device left to the kernel's driver,
+    or if the backend does not let go at the end.
     """
     manager = ServiceManager()
     signals = Signals()
     watchdog = Watchdog(manager)
     lock = rundir.DeviceLock(device.name)
     lock.take(SUCCESSION)
-    guardian = Guardian(device.name)
-    name, why = choose(wanted)
-    log.info("source %s: %s", name, why)
-    store = Store()
-    devices = Devices(device.name, guardian)
-    frontend = Frontend(store, device.path)
-    source = RingSource(
-        frontend,
-        devices.tablet.output,
-        devices.keyboard.output,
-        lambda backend: Share.with_backend(backend, frontend.domain(), guardian),
-        adopted=Share.adopt(guardian),
-        position=devices.tablet.position(),
-        down=devices.down(),
-        tick=TICK,
-    )
     try:
-        _serve(device, store, source, guardian, signals, manager, watchdog, why)
+        autoprobe.restore(device.bus)
+        if not device.exists():
+            log.warning(
+                "the kernel has dropped %s, as Linux 7 does at some boots: bringing it back",
+                device.name,
+            )
+            kernel_driver.give_back(Store(), device)
+        daemon = Daemon(device, wanted, manager, signals, watchdog)
+    except (XenabsError, OSError):
+        _leave_to_kernel(device)
+        raise
+    try:
+        daemon.serve()
     except OSError as error:
         raise XenabsError(
-            f"{device.name} can be served no longer ({error}): see dmesg, and start xenabs anew"
+            f"{device.name} cannot be served any longer ({error}): see dmesg, and restart xenabs"
         ) from error
     finally:
         if not signals.hand_over:
-            _close(device, store, source)
-            rundir.remove_state(device.name)
-            devices.close()
-            guardian.dismiss()
+            daemon.end()
         watchdog.stop()
     return not signals.stop
 
 
 def release(device: Device) -> None:
-    """End the device's daemon, if it has one, and give the device to the kernel's driver.
+    """Stop the device's daemon, if it has one, and see the kernel's driver connect to the device.
 
-    Raises XenabsError if either cannot be.
+    Raises XenabsError if that fails.
     """
     lock = rundir.DeviceLock(device.name)
     lock.signal_holder(signal.SIGTERM)
-    lock.take(2 * PATIENCE)
+    lock.take(RELEASE_PATIENCE)
+    _close_former_connection(device)
+    kernel_driver.give_back(Store(), device)
+
+
+def recover() -> list[Device]:
+    """Bring back each vkbd that the kernel has dropped, to the kernel's driver; return them.
+
+    Raises XenabsError if XenStore cannot be reached, or if a device does not come back.
+    """
+    store = Store()
+    found = bus.lost(store)
+    for device in found:
+        lock = rundir.DeviceLock(device.name)
+        lock.take(SUCCESSION)
+        kernel_driver.give_back(store, device)
+        lock.release()
+    return found
+
+
+def _leave_to_kernel(device: Device) -> None:
+    """Give the device back if a process before this one had it; log why that fails, if it does."""
+    try:
+        _close_former_connection(device)
+        kernel_driver.leave(Store(), device)
+    except (XenabsError, OSError) as error:
+        log.error("%s cannot be given back to the kernel's driver: %s", device.name, error)
+
+
+def _close_former_connection(device: Device) -> None:
     guardian = Guardian.running(device.name)
-    if guardian is not None and not guardian.close_connection(PATIENCE):
-        raise _does_not_let_go(device, Frontend(Store(), device.path))
-    bus.give_back(Store(), device)
-
-
-def _serve(
-    device: Device,
-    store: Store,
-    source: RingSource,
-    guardian: Guardian,
-    signals: Signals,
-    manager: ServiceManager,
-    watchdog: Watchdog,
-    why: str,
-) -> None:
-    watches = Watches(store, source.frontend)
-    changed = True
-    while not (signals.stop or signals.hand_over):
-        watchdog.beat()
-        if changed:
-            store.watched()
-            if not source.attached:
-                log.info("%s was detached", device.name)
-                return
-            if source.phase is Phase.IDLE:
-                # One that was detached and attached again went to the kernel's driver first.
-                bus.take(store, device)
-            watches.follow()
-            source.step()
-            state = of_daemon(device, source, why)
-            manager.status(summary(state))
-            if source.phase is Phase.CONNECTED:
-                guardian.serving()
-                manager.ready()
-                watches.forget()
-            rundir.write_state(device.name, state)
-        # After events only the counters are new: XenStore is not asked again for those.
-        rundir.write_counters(device.name, source.counters())
-        waited_for = [store.fileno(), signals.fileno(), guardian.fileno()]
-        ready = source.wait(waited_for).ready
-        changed = store.fileno() in ready
-        if guardian.fileno() in ready:
-            log.warning("the guardian of %s is gone: another one takes its place", device.name)
-            guardian.renew()
-        signals.heard()
-
-
-def _close(device: Device, store: Store, source: RingSource) -> None:
-    source.close()
-    deadline = time.monotonic() + PATIENCE
-    source.step()
-    while source.phase is not Phase.CLOSED and (left := deadline - time.monotonic()) > 0:
-        select.select([store], [], [], left)
-        store.watched()
-        source.step()
-    if not source.released:
-        raise _does_not_let_go(device, source.frontend)
+    if guardian is None:
+        return
+    try:
+        if not guardian.close_connection(PATIENCE):
+            raise _does_not_let_go(device, Frontend(Store(), device.path))
+    finally:
+        guardian.dismiss()
 
 
 def _does_not_let_go(device: Device, frontend: Frontend) -> XenabsError:

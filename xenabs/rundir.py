@@ -62,6 +62,11 @@ class DeviceLock:
             os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         self._fd = fd
 
+    def release(self) -> None:
+        """Let another process take it."""
+        os.close(self._fd)
+        self._fd = -1
+
     def holder(self) -> int | None:
         """Return the process that has the device, None if none has.
 

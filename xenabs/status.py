@@ -15,7 +15,7 @@ FEATURES = (nodes.FEATURE_ABS_POINTER, nodes.FEATURE_RAW_POINTER)
 
 
 def of_daemon(device: Device, source: "RingSource", why: str) -> dict[str, Any]:
-    """The state of a device that this process is the daemon of, ready for JSON, less counters.
+    """The state of a device that this process is the daemon of, ready for JSON, less `of_screen`.
 
     `why` says why this source was chosen.
     """
@@ -34,9 +34,16 @@ def of_daemon(device: Device, source: "RingSource", why: str) -> dict[str, Any]:
             "features": [feature for feature in FEATURES if frontend.offers(feature)],
         },
         "coordinates": "raw" if source.raw else "pixels",
-        "screen": source.screen,
         "connections": source.connections,
     }
+
+
+def of_screen(source: "RingSource") -> dict[str, Any]:
+    """Return the screen and by what the backend scales, which events may have changed since.
+
+    Both are pairs of pixels, None while they are not known.
+    """
+    return {"screen": source.screen, "scale": source.scale}
 
 
 def known() -> list[dict[str, Any]]:
@@ -46,6 +53,8 @@ def known() -> list[dict[str, Any]]:
         running = rundir.DeviceLock(device.name).holder() is not None
         state = rundir.read_state(device.name) if running else None
         states.append(state or {"device": device.name, "driver": device.driver(), "source": None})
+    for device in bus.lost_if_root():
+        states.append({"device": device.name, "driver": None, "source": None, "lost": True})
     return states
 
 
@@ -56,6 +65,11 @@ def summary(state: dict[str, Any]) -> str:
 
 def describe(state: dict[str, Any]) -> list[str]:
     """The lines that a person reads about one device."""
+    if state.get("lost"):
+        return [
+            f"{state['device']}: the kernel has dropped it, as Linux 7 does at some boots; "
+            "xenabs recover brings it back"
+        ]
     if state["source"] is None:
         owner = f"the kernel's driver {state['driver']}" if state["driver"] else "nobody"
         return [f"{state['device']}: {owner} has it; xenabs is not running"]
@@ -65,6 +79,8 @@ def describe(state: dict[str, Any]) -> list[str]:
     else:
         counted = ", ".join(f"{count} {name}" for name, count in counters.items() if count)
     screen = "{} x {} pixels".format(*state["screen"]) if state["screen"] else "of unknown size"
+    if state.get("scale") not in (None, state["screen"]):
+        screen += ", scaled by {} x {}".format(*state["scale"])
     backend = state["backend"]
     return [
         f"{state['device']}: xenabs {state['version']}, process {state['pid']}",

@@ -4,6 +4,8 @@ import mmap
 import struct
 from collections.abc import Callable
 
+from qemu_displays import Display, vnc
+
 from xenabs.kbdif.nodes import XenbusState
 
 FRONTEND = "device/vkbd/0"
@@ -43,11 +45,17 @@ class FakeShare:
         self.page = mmap.mmap(-1, 4096)
         self.channel_fd, self.channel_port = -1, 0
         self.domain = store.nodes["domid"]
-        self.abandoned = False
+        self.abandoned = self.unmasked = False
         self._store, self._freed_at = store, freed_at
 
     def keys(self) -> dict[str, str | None]:
         return {"page-ref": "4711", "page-gref": "8", "event-channel": "15"}
+
+    def is_current(self) -> bool:
+        return True
+
+    def unmask(self) -> None:
+        self.unmasked = True
 
     @property
     def open(self) -> bool:
@@ -69,6 +77,7 @@ class QemuBackend:
         self.store, self.features = store, features
         self.state = XenbusState.UNKNOWN
         self.answers = True
+        self.display: Display = vnc(800, 600)
 
     def start(self) -> None:
         """A fresh process: whatever was before, it begins at Initialising."""
@@ -113,8 +122,8 @@ class QemuBackend:
         self._put(page, struct.pack("BBxxI", 3, pressed, keycode))
 
     def point(self, page: mmap.mmap, x: int, y: int) -> None:
-        """Write one POS entry."""
-        self._put(page, struct.pack("Bxxxiii", 4, x, y, 0))
+        """Write the POS entry of a pixel that a viewer of `display` names."""
+        self._put(page, struct.pack("Bxxxiii", 4, *self.display.raw(x, y), 0))
 
     def _put(self, page: mmap.mmap, entry: bytes) -> None:
         (prod,) = struct.unpack_from("I", page, 4)

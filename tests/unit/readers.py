@@ -8,12 +8,14 @@ their sources have it:
 - the X server (rescaleValuatorAxis): (value - min) * (size - 0) / (max + 1 - min) + 0, in doubles;
   its transformation matrix, if anybody sets the identity, is exactly 1 for both ranges;
 - xf86-input-evdev hands the value to the server as it is;
-- weston asks libinput for the size of the output, its clients get 1/256 of a pixel.
+- weston asks libinput for the size of the output, its clients get 1/256 of a pixel;
+- wlroots (wlr_cursor_absolute_to_layout_coords) asks libinput for a range of 1 and multiplies.
 """
 
 from collections.abc import Callable
 
 import numpy as np
+from qemu_displays import ABS_MAX
 
 from xenabs.geometry import AXIS_MAX, RAW_MAX, axis_from_raw
 
@@ -29,7 +31,14 @@ RAW_TABLE = np.array([axis_from_raw(raw) for raw in range(RAW_MAX + 1)], dtype=n
 
 def from_raw(width: int) -> Values:
     """The axis value of each pixel, by way of QEMU's raw coordinate floor(p * 32767 / width)."""
-    return RAW_TABLE[np.arange(width) * RAW_MAX // width]
+    return RAW_TABLE[np.arange(width) * ABS_MAX // width]
+
+
+def from_scaled(scale: int, width: int) -> Values:
+    """The axis value of each pixel that a viewer can name, if QEMU scales by another size."""
+    raw = np.arange(min(scale, width)) * ABS_MAX // scale
+    pixels = -(-raw * scale // RAW_MAX)
+    return from_pixels(width)[pixels]
 
 
 def from_pixels(width: int) -> Values:
@@ -69,3 +78,7 @@ def xorg_libinput(value: Values, width: int) -> Values:
 
 def weston(value: Values, width: int) -> Values:
     return np.rint(libinput_scale(value, width) * 256) / 256
+
+
+def wlroots(value: Values, width: int) -> Values:
+    return libinput_scale(value, 1) * float(width)

@@ -4,12 +4,12 @@ readers.py has what the readers do, and what is sent.
 """
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from qemu_displays import NEW_MAX, OLD_MAX, vga, vnc
 from readers import (
     RANGE,
     Doubles,
@@ -19,7 +19,9 @@ from readers import (
     exact_server,
     from_pixels,
     from_raw,
+    from_scaled,
     weston,
+    wlroots,
     xorg_evdev,
     xorg_libinput,
 )
@@ -30,13 +32,16 @@ from xenabs.geometry import (
     RAW_MAX,
     axis_from_pixel,
     axis_from_raw,
-    framebuffer_size,
+    axis_from_scaled,
     pixel_from_axis,
+    raw_fits,
+    scales,
 )
 
-WIDTHS = range(640, 7681)
+WIDTHS = range(320, 7681)
+NARROW = range(1, 320)
 # Heights are smaller; the widest that geometry.py vouches for are larger.
-SOME_WIDTHS = [1, 2, 3, 100, 240, 480, 600, *range(640, 7681, 37), 1920, 3840, 7680]
+SOME_WIDTHS = [1, 2, 3, 100, 240, *range(320, 7681, 37), 1366, 1920, 3840, 7680]
 WIDEST_RAW, WIDEST_PIXELS = 13106, 10922
 
 
@@ -64,7 +69,7 @@ def test_every_pixel_of_every_width_is_right_in_exact_arithmetic(
 
 
 @SOURCES
-@pytest.mark.parametrize("reader", [xorg_evdev, xorg_libinput, weston])
+@pytest.mark.parametrize("reader", [xorg_evdev, xorg_libinput, weston, wlroots])
 def test_every_pixel_of_every_width_is_right_in_the_readers_doubles(
     source: Callable[[int], Values], reader: Doubles
 ) -> None:
@@ -82,10 +87,64 @@ def test_every_pixel_of_every_width_is_right_in_the_readers_doubles(
 def test_screens_as_wide_as_the_arithmetic_promises_are_right(
     source: Callable[[int], Values], widest: int, reader: Doubles
 ) -> None:
-    for width in (*range(1, 640, 7), *range(7681, widest, 131), widest):
+    for width in (*NARROW, *range(7681, widest, 131), widest):
         value = source(width)
         for sent in (value, value ^ 1):
             assert_pixels(np.floor(reader(sent, width)) == np.arange(width), width)
+
+
+@SOURCES
+@pytest.mark.parametrize("reader", [xorg_evdev, xorg_libinput])
+def test_on_wider_screens_no_pixel_is_off_by_more_than_one(
+    source: Callable[[int], Values], reader: Doubles
+) -> None:
+    for width in (*range(10923, 16384, 111), 16384):
+        value = source(width)
+        for sent in (value, value ^ 1):
+            assert np.abs(np.floor(reader(sent, width)) - np.arange(width)).max() <= 1
+
+
+def displays(width: int) -> set[int]:
+    """By what QEMU's displays scale x on a screen so wide; but for the width itself."""
+    surfaces = (width, vga(width))
+    sizes = {vnc(surface, 1, most).width for surface in surfaces for most in (OLD_MAX, NEW_MAX)}
+    return {*sizes, *surfaces} - {0, width}
+
+
+def test_every_pixel_of_every_width_is_recovered_whatever_the_display_scales_by() -> None:
+    """It is then sent as its own pixel's value, which the tests above took to every reader."""
+    for width in (*NARROW, *WIDTHS, *range(7681, WIDEST_PIXELS, 131), WIDEST_PIXELS):
+        for scale in displays(width):
+            sent = from_scaled(scale, width)
+            assert_pixels(sent == from_pixels(width)[: len(sent)], width)
+
+
+def test_the_compiled_function_recovers_them() -> None:
+    """The test above took them from the formula: it is the pump's."""
+    for width in (*SOME_WIDTHS, *range(1360, 1377)):
+        for scale in displays(width):
+            pixels = range(0, min(scale, width), 1 if width < 1400 else 17)
+            compiled = [axis_from_scaled(p * RAW_MAX // scale, scale, width) for p in pixels]
+            assert compiled == [axis_from_pixel(p, width) for p in pixels], f"{scale} on {width}"
+
+
+def test_a_screen_of_the_scale_itself_is_sent_without_its_size() -> None:
+    raws = range(-3, RAW_MAX + 10, 7)
+    assert [axis_from_scaled(raw, 1280, 1280) for raw in raws] == [*map(axis_from_raw, raws)]
+
+
+def test_every_size_that_a_display_may_scale_by_is_known() -> None:
+    for width in (*NARROW, *WIDTHS):
+        known = scales(width, 1080)
+        assert displays(width) <= {scale for scale, _ in known}
+        assert known[0][0] in (vnc(width, 1, NEW_MAX).width, vnc(width, 1, OLD_MAX).width)
+        assert all(0 < scale < 65536 for size in known for scale in size)
+
+
+def test_what_a_scale_can_say_fits_it_and_nothing_else_does() -> None:
+    for scale in (1, 2, 800, 1366, 1376, 2560, 7680):
+        said = {p * RAW_MAX // scale for p in range(scale + 1)}
+        assert {raw for raw in range(RAW_MAX + 1) if raw_fits(raw, scale)} == said
 
 
 def test_the_compiled_function_gives_the_middle_of_each_pixel() -> None:
@@ -123,6 +182,19 @@ def test_a_raw_coordinate_leaves_the_low_bit_free_and_the_range_kept(raw: int) -
 def test_no_raw_coordinate_is_left_of_a_smaller_one() -> None:
     values = [axis_from_raw(raw) for raw in range(-10, RAW_MAX + 10)]
     assert values == sorted(values)
+
+
+@pytest.mark.parametrize("scale", [1, 1376, 2560, 65535])
+@given(raw=st.integers(INT_MIN, INT_MAX), size=st.integers(1, WIDEST_PIXELS))
+def test_a_scaled_coordinate_outside_the_screen_is_at_its_edge(
+    scale: int, raw: int, size: int
+) -> None:
+    value = axis_from_scaled(raw, scale, size)
+    assert 0 <= value <= AXIS_MAX
+    if raw < 0:
+        assert pixel_from_axis(value, size) == 0
+    if raw > RAW_MAX and size <= scale:
+        assert pixel_from_axis(value, size) == size - 1
 
 
 @given(size=st.integers(1, 2**32 - 1), pixel=st.integers(INT_MIN, INT_MAX))
@@ -206,28 +278,3 @@ def test_relative_motion_goes_on_from_a_raw_position(screen: tuple[Rig, int, int
     rig.backend.put(pos(200 * RAW_MAX // width, 100 * RAW_MAX // height), motion(100, 100))
     rig.ring.drain()
     assert pixel_seen(rig, width, height) == (300, 200)
-
-
-# ---- the framebuffer ----
-
-
-def framebuffer(graphics: Path, number: int, name: str, size: str) -> None:
-    folder = graphics / f"fb{number}"
-    folder.mkdir(parents=True)
-    (folder / "name").write_text(f"{name}\n")
-    (folder / "virtual_size").write_text(f"{size}\n")
-
-
-def test_the_framebuffer_of_the_screen_is_the_one_named_xen(tmp_path: Path) -> None:
-    framebuffer(tmp_path, 0, "EFI VGA", "1024,768")
-    framebuffer(tmp_path, 1, "xen", "1280,800")
-    assert framebuffer_size(tmp_path) == (1280, 800)
-
-
-def test_another_framebuffer_tells_nothing_of_the_screen(tmp_path: Path) -> None:
-    framebuffer(tmp_path, 0, "xenofb", "1024,768")
-    assert framebuffer_size(tmp_path) is None
-
-
-def test_a_guest_without_graphics_has_no_framebuffer(tmp_path: Path) -> None:
-    assert framebuffer_size(tmp_path / "graphics") is None

@@ -10,16 +10,26 @@ import pytest
 from evdev import ecodes
 from hypothesis import given
 from hypothesis import strategies as st
+from qemu_displays import vnc
 from qemu_double import BACKEND, FRONTEND, OFFERED, FakeShare, FakeStore, QemuBackend
 
 from xenabs.errors import XenabsError
-from xenabs.geometry import axis_from_raw
+from xenabs.geometry import pixel_from_axis
 from xenabs.kbdif.nodes import XenbusState
 from xenabs.kbdif.ring import Output
 from xenabs.sources.ring import Phase, RingSource
 from xenabs.xen.xenbus import Frontend
 
 EVENT = struct.Struct("llHHi")
+SCREEN = (1366, 768)
+
+
+@pytest.fixture(autouse=True)
+def screen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The guest's screen, in a list of one."""
+    screen = [SCREEN]
+    monkeypatch.setattr("xenabs.screen.size", lambda: screen[0])
+    return screen
 
 
 class Guest:
@@ -211,14 +221,11 @@ def test_a_backend_that_does_not_let_go_keeps_the_page(connected: Guest) -> None
     assert connected.freed_at == ["5"]
 
 
-def test_the_screen_of_a_backend_that_tells_nonsense_is_the_framebuffers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("xenabs.sources.ring.framebuffer_size", lambda: (1280, 800))
+def test_the_screen_of_a_backend_that_tells_nonsense_is_the_guests_own() -> None:
     guest = Guest({"feature-abs-pointer": "1", "width": "-5", "height": "99999999999"})
     guest.backend.start()
     guest.rest()
-    assert guest.source.screen == (1280, 800)
+    assert guest.source.screen == SCREEN
 
 
 def test_the_screen_is_the_one_the_backend_tells_of() -> None:
@@ -226,6 +233,48 @@ def test_the_screen_is_the_one_the_backend_tells_of() -> None:
     guest.backend.start()
     guest.rest()
     assert guest.source.screen == (1920, 1080)
+
+
+def pointed(guest: Guest, *pixels: tuple[int, int]) -> list[tuple[int, int]]:
+    """Name pixels in a viewer; where a reader of the tablet is after each."""
+    places = []
+    for pixel in pixels:
+        guest.backend.point(guest.shares[-1].page, *pixel)
+        guest.source._ring.drain()
+        axes = {code: value for _, code, value in guest.seen()}
+        size = guest.source.screen
+        assert size
+        places.append(
+            (
+                pixel_from_axis(axes[ecodes.ABS_X], size[0]),
+                pixel_from_axis(axes[ecodes.ABS_Y], size[1]),
+            )
+        )
+    return places
+
+
+def test_a_pixel_that_a_vnc_client_names_is_right_on_any_screen(
+    connected: Guest, screen: list[tuple[int, int]]
+) -> None:
+    connected.backend.display = vnc(*SCREEN)
+    pixels = [(x, x % 768) for x in range(1366)]
+    assert pointed(connected, *pixels) == pixels
+    assert connected.source.scale == (1376, 768)
+    screen[0] = (1400, 1050)
+    connected.backend.display = vnc(1400, 1050)
+    assert pointed(connected, (1399, 1049), (5, 1000)) == [(1399, 1049), (5, 1000)]
+    assert connected.source.screen == (1400, 1050)
+
+
+def test_a_screen_that_the_backend_tells_of_is_not_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("xenabs.screen.size", lambda: pytest.fail("it was looked for"))
+    guest = Guest({**OFFERED, "width": "1366", "height": "768"})
+    guest.backend.start()
+    guest.rest()
+    guest.backend.display = vnc(*SCREEN)
+    assert pointed(guest, (1365, 767)) == [(1365, 767)]
 
 
 def test_a_device_that_is_detached_is_let_go_and_not_written_to_any_more(connected: Guest) -> None:
@@ -271,13 +320,10 @@ def test_a_next_process_goes_on_where_the_last_one_died(connected: Guest) -> Non
     connected.store.log.clear()
     connected.start(adopted=share, down=frozenset({ecodes.KEY_A}))
     connected.rest()
-    backend.point(share.page, 100, 200)
     connected.source._ring.drain()
-    assert connected.seen() == [
-        (ecodes.EV_KEY, ecodes.KEY_A, 0),
-        (ecodes.EV_ABS, ecodes.ABS_X, axis_from_raw(100)),
-        (ecodes.EV_ABS, ecodes.ABS_Y, axis_from_raw(200)),
-    ]
+    assert connected.seen() == [(ecodes.EV_KEY, ecodes.KEY_A, 0)]
+    backend.display = vnc(*SCREEN)
+    assert pointed(connected, (1300, 200)) == [(1300, 200)]
     assert connected.store.log == []
     assert len(connected.shares) == 1
 

@@ -1,25 +1,38 @@
-"""Real Xen: one boot for the whole run, and one guest for each module, as its WANTED says."""
+"""Real Xen: one boot for the whole run, and one guest for each module, as its WANTED says.
 
+In the environment, XENABS_HOST is the suite that Xen and dom0 are to be of, and XENABS_SUITE that
+of the guests whose module wants no special one.
+"""
+
+import dataclasses
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from testbed import Bed, Guest
+from testbed import Bed, Guest, suites
 from testbed.probe import Pointer
 from testbed.rfb import Rfb
+
+pytest.register_assert_rewrite("core")
 
 
 @pytest.fixture(scope="session")
 def bed() -> Iterator[Bed]:
-    with tempfile.TemporaryDirectory(prefix="xenabs-test-") as name, Bed(Path(name)) as up:
+    host = os.environ.get("XENABS_HOST", suites.DEFAULT)
+    with tempfile.TemporaryDirectory(prefix="xenabs-test-") as name, Bed(Path(name), host) as up:
         yield up
 
 
 @pytest.fixture(scope="module")
 def guest(bed: Bed, request: pytest.FixtureRequest) -> Iterator[Guest]:
-    yield bed.start_guest(request.module.WANTED)
+    wanted = request.module.WANTED
+    if wanted.suite == suites.DEFAULT:
+        suite = os.environ.get("XENABS_SUITE", suites.DEFAULT)
+        wanted = dataclasses.replace(wanted, suite=suite)
+    yield bed.start_guest(wanted)
     bed.destroy_guest()
 
 

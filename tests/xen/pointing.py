@@ -40,6 +40,15 @@ def every_pixel(width: int, height: int) -> list[Pixel]:
     ]
 
 
+def columns(width: int, height: int) -> list[Pixel]:
+    """Every x on one line, some y in one column."""
+    some = {0, height - 1, *range(0, height, 7)}
+    return [
+        *((x, height // 3) for x in range(width)),
+        *((width // 3, y) for y in sorted(some)),
+    ]
+
+
 def misplaced(pointer: Pointer, points: Iterable[Pixel]) -> dict[Pixel, Pixel]:
     """Those points that the guest's pointer is not on, and where it is instead."""
     reached = ((point, pointer.move_and_read(*point)) for point in points)

@@ -10,7 +10,7 @@ from testbed.probe import Pointer
 from testbed.rfb import Rfb
 from testbed.service import Service, signal
 
-SIZE = (1280, 800)
+SIZE = (1365, 767)  # odd, both of them
 WANTED = Wanted(kind="pvh", size=SIZE, memory=384)  # all of it is written when it is saved
 POINTS = sample(*SIZE, 10)
 

@@ -16,8 +16,9 @@ from pointing import (
     until_closed,
     xenbus_states,
 )
+from units import shown, until_another_is_ready
 
-from testbed import Bed, Guest, Wanted, backend, cache, deb
+from testbed import Bed, Guest, Wanted, backend, cache, deb, suites
 from testbed.mouse import PATTERNS, Mouse
 from testbed.probe import Pointer
 from testbed.rfb import LEFT, Rfb
@@ -33,24 +34,10 @@ KILL_DAEMON = ("systemctl", "kill", "-s", "KILL", "--kill-who=main", UNIT)
 KILL_ALL_OF_XENABS = ("pkill", "-KILL", "-f", "^@xenabs-guardian|/usr/bin/xenabs")
 
 
-def shown(guest: Guest, name: str, unit: str = UNIT) -> str:
-    """A property of a unit."""
-    return guest.run(["systemctl", "show", "-P", name, unit]).stdout.strip()
-
-
-def until_another_is_ready(guest: Guest, pid: str) -> None:
-    """Until the unit's process is not `pid` any more, and ready."""
-    until(
-        guest,
-        f'pid=$(systemctl show -P MainPID {UNIT}) && [ "$pid" != {pid} ] && [ "$pid" != 0 ] && '
-        f"systemctl is-active -q {UNIT}",
-    )
-
-
 def put_package(guest: Guest, version_suffix: str = "") -> str:
     """The checkout's Debian package as a file in the guest."""
     with cache.locked():
-        file = deb.obtain(version_suffix)
+        file = deb.obtain(suites.find(guest.wanted.suite), version_suffix)
     guest.put(file, "/tmp/")
     return f"/tmp/{file.name}"
 

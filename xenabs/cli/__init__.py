@@ -14,6 +14,7 @@ COMMANDS = {
     "run": "run",
     "status": "status",
     "release": "release",
+    "recover": "recover",
     "accel": "accel",
     "map": "map_",
     "install": "install",

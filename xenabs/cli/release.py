@@ -10,7 +10,8 @@ from xenabs.xen import bus
 def release(device: str | None) -> None:
     """Give DEVICE back to the kernel's driver.
 
-    Ends the xenabs that has the device, if one does. Without DEVICE it is the only vkbd there is.
+    Stop the xenabs that has the device, if one does, and wait until the kernel's driver is
+    connected. Without DEVICE it is the only vkbd there is.
     """
     # Here, so that a command which only looks loads no uinput.
     from xenabs import daemon

@@ -24,8 +24,8 @@ from xenabs.xen import bus
 def run(device: str | None, source: str, verbose: bool) -> None:
     """Be the frontend of DEVICE, for example vkbd-0, in the foreground.
 
-    Without DEVICE it is the only vkbd there is. SIGTERM and SIGINT close the connection; the device
-    stays without a driver then, until xenabs runs again or `xenabs release` gives it back.
+    Without DEVICE it is the only vkbd there is. SIGTERM and SIGINT close the connection and give
+    the device back to the kernel's driver.
     Exit code 75 asks for another start: after SIGHUP, which ends it without closing, so that the
     next one, started within 30 seconds, goes on; and when DEVICE was detached, which may be there
     again by now.

@@ -8,9 +8,13 @@ import socket
 import sys
 from pathlib import Path
 
+from xenabs import rundir
+from xenabs.errors import XenabsError
 from xenabs.guardian.keeper import Keeper
 from xenabs.service_manager import ServiceManager
+from xenabs.xen import autoprobe, kernel_driver
 from xenabs.xen.bus import Device
+from xenabs.xen.store import Store
 
 LISTENER = "listener"
 """FileDescriptorName= of the socket's unit."""
@@ -28,7 +32,30 @@ def main() -> None:
     manager = ServiceManager()
     kept = dict(manager.given)
     listener = socket.socket(fileno=kept.pop(LISTENER, sys.stdin.fileno()))
-    Keeper(Device(sys.argv[1]).path, kept, manager).guard(listener)
+    device = Device(sys.argv[1])
+    keeper = Keeper(
+        device.path,
+        kept,
+        manager,
+        recover=lambda: autoprobe.restore(device.bus),
+        give_back=lambda: _give_back(device),
+    )
+    keeper.guard(listener)
+
+
+def _give_back(device: Device) -> bool:
+    """Give the device to the kernel's driver; return False if another process has its lock."""
+    lock = rundir.DeviceLock(device.name)
+    try:
+        lock.take()
+    except XenabsError:
+        return False
+    try:
+        with contextlib.closing(Store()) as store:
+            kernel_driver.leave(store, device)
+    finally:
+        lock.release()
+    return True
 
 
 if __name__ == "__main__":

@@ -35,15 +35,19 @@ HELD = "held."
 def _nothing() -> None: ...
 
 
+def _no_device() -> bool:
+    return True
+
+
 class Keeper:
     """Keeps the descriptors of the frontend `path` ("device/vkbd/0") while daemons come and go.
 
     `recover` sets right what a daemon may have left half done in the kernel. It is called at the
     start and each time a daemon's line breaks; it must be quick and harmless to repeat.
-    `give_back` gives the device to the kernel's driver. It is called after the connection was
-    closed because no daemon came, never after a daemon's own "close"; it is repeated after a
-    growing pause until it raises nothing or a daemon calls. Both may raise XenabsError or OSError,
-    which are logged.
+    `give_back` gives the device to the kernel's driver and returns True; or False if another
+    process has the device's lock, and should do that itself. It is called after the connection was
+    closed, and repeated after growing pauses until it returns True or a daemon calls. Both may
+    raise XenabsError or OSError, which are logged.
     """
 
     def __init__(
@@ -53,7 +57,7 @@ class Keeper:
         manager: ServiceManager,
         *,
         recover: Callable[[], None] = _nothing,
-        give_back: Callable[[], None] = _nothing,
+        give_back: Callable[[], bool] = _no_device,
     ) -> None:
         """Begin with what a guardian that was killed had stored with the service manager."""
         self._path = path
@@ -80,7 +84,7 @@ class Keeper:
 
     def _admit(self, listener: socket.socket) -> bool:
         """Serve the daemon that calls until its line ends; return whether it did its work."""
-        since, served = time.monotonic(), False
+        since, served, closed = time.monotonic(), False, False
         try:
             daemon, _ = listener.accept()
         except OSError as error:
@@ -98,7 +102,10 @@ class Keeper:
                 if answer is None:
                     break
                 served |= words == [protocol.SERVING]
+                closed |= words == [protocol.CLOSE]
                 protocol.send(daemon, [answer])
+        if closed:
+            self._hand_back(listener)
         return served or time.monotonic() - since >= PATIENCE
 
     def _obey(self, words: list[str], fds: list[int], daemon: socket.socket) -> str | None:
@@ -155,6 +162,10 @@ class Keeper:
             if _calls(listener, pause):
                 return
         log.warning("the connection of %s is closed", self._path)
+        self._hand_back(listener)
+
+    def _hand_back(self, listener: socket.socket) -> None:
+        """Give the device to the kernel's driver, unless a daemon calls."""
         for pause in _pauses():
             if self._try(self._give_back) or _calls(listener, pause):
                 return
@@ -195,13 +206,13 @@ class Keeper:
                     return False
                 store.watched()
 
-    def _try(self, action: Callable[[], None]) -> bool:
+    def _try(self, action: Callable[[], bool | None]) -> bool:
+        """Return True unless the action fails, or says False."""
         try:
-            action()
+            return action() is not False
         except (XenabsError, OSError) as error:
             self._complain(error)
             return False
-        return True
 
     def _complain(self, error: Exception) -> None:
         log.warning("%s: %s", self._path, error)

@@ -14,6 +14,7 @@ DIRECTORIES = {
     "man1": "/usr/local/share/man/man1",
     "modules-load.d": "/etc/modules-load.d",
     "systemd": "/etc/systemd/system",
+    "systemd/sysinit.target.d": "/etc/systemd/system/sysinit.target.d",
     "systemd/user": "/etc/systemd/user",
     "udev": "/etc/udev/rules.d",
     "xorg.conf.d": "/etc/X11/xorg.conf.d",

@@ -36,6 +36,9 @@ class XenbusState(IntEnum):
 LETTING_GO = (XenbusState.CLOSING, XenbusState.CLOSED)
 """The backend's states in which it does not use what the frontend shares."""
 
+NOT_CONNECTED = (XenbusState.UNKNOWN, XenbusState.INITIALISING, XenbusState.INIT_WAIT)
+"""The backend's states before it connects to what a frontend shares."""
+
 STATE = "state"
 
 # The frontend's directory, device/vkbd/N: where its other end is,
@@ -48,6 +51,15 @@ EVENT_CHANNEL = "event-channel"
 # and what it asks for.
 REQUEST_ABS_POINTER = "request-abs-pointer"
 REQUEST_RAW_POINTER = "request-raw-pointer"
+
+FRONTENDS_OWN = (
+    PAGE_REF,
+    PAGE_GREF,
+    EVENT_CHANNEL,
+    REQUEST_ABS_POINTER,
+    REQUEST_RAW_POINTER,
+)
+"""The keys that a frontend writes, beside its state; they end with its connection."""
 
 # The backend's directory: whether the toolstack is about to detach it,
 ONLINE = "online"

@@ -20,7 +20,6 @@ typedef uint16_t domid_t; /* the kernel's header leaves it to Xen's */
 
 enum {
     SLOT_WORDS = KBDIF_ENTRY_SIZE / 4,
-    RAW_MAX = 0x7fff,
     /* The largest value whose low bit is to spare. */
     AXIS_LAST = AXIS_MAX - 1,
     /* What a HID wheel can say in one report (a signed byte). */
@@ -57,6 +56,88 @@ int32_t axis_from_pixel(int32_t pixel, uint32_t size)
 int32_t pixel_from_axis(int32_t axis, uint32_t size)
 {
     return (int32_t)((int64_t)axis * size / (AXIS_MAX + 1));
+}
+
+/* The p of raw = floor(p * RAW_MAX / scale), if there is one; raw is not negative. */
+static int64_t pixel_from_raw(int32_t raw, uint32_t scale)
+{
+    int64_t product = (int64_t)raw * scale;
+
+    return product / RAW_MAX + (product % RAW_MAX != 0);
+}
+
+int raw_fits(int32_t raw, uint32_t scale)
+{
+    return raw < 0 || raw > RAW_MAX || pixel_from_raw(raw, scale) * RAW_MAX / scale == raw;
+}
+
+int32_t axis_from_scaled(int32_t raw, uint32_t scale, uint32_t size)
+{
+    int64_t p;
+
+    if (scale == size)
+        return axis_from_raw(raw);
+    p = raw < 0 ? 0 : pixel_from_raw(raw, scale);
+    return axis_from_pixel(p > INT32_MAX ? INT32_MAX : (int32_t)p, size);
+}
+
+static bool both_fit(const struct pump_scale *s, int32_t x, int32_t y)
+{
+    return raw_fits(x, s->width) && raw_fits(y, s->height);
+}
+
+/* Go by the scale in use for as long as positions fit it, else by the first that they do fit. */
+static bool find_scale(struct pump *p, int32_t x, int32_t y)
+{
+    bool fits = both_fit(&p->scale[p->scale_used], x, y);
+    uint32_t others = 0;
+
+    if (fits && p->scale_known)
+        return true;
+    for (uint32_t i = 0; i < p->scale_count; i++) {
+        if (i == p->scale_used || !both_fit(&p->scale[i], x, y))
+            continue;
+        if (!fits)
+            p->scale_used = i;
+        else
+            others++;
+        fits = true;
+    }
+    if (fits)
+        p->scale_known = !others;
+    return fits;
+}
+
+void pump_set_screen(struct pump *p, uint32_t width, uint32_t height,
+                     const struct pump_scale *scales, uint32_t count)
+{
+    bool same = width == p->width && height == p->height;
+    struct pump_scale last = p->scale[p->scale_used];
+    bool had_scale = p->scale_used < p->scale_count;
+    uint32_t i;
+
+    if (p->look == LOOK_ASKED)
+        p->look = LOOK_DONE;
+    if (!width || !height)
+        count = 0;
+    if (count > PUMP_SCALES_MAX)
+        count = PUMP_SCALES_MAX;
+    if (same && p->scale_count && count)
+        return;
+    p->width = width;
+    p->height = height;
+    for (i = 0; i < count; i++)
+        p->scale[i] = scales[i];
+    p->scale_used = 0;
+    p->scale_known = count == 1;
+    p->scale_count = count;
+    if (!count || !had_scale)
+        return;
+    for (i = 0; i < count; i++)
+        if (scales[i].width == last.width && scales[i].height == last.height)
+            return;
+    p->scale[p->scale_count++] = last;
+    p->scale_known = false;
 }
 
 static bool same_place(int32_t a, int32_t b)
@@ -295,7 +376,11 @@ static int position_entry(struct pump *p, struct batch *b, int32_t x, int32_t y,
     int rc;
 
     p->counters.positions++;
-    if (p->raw) {
+    if (p->raw && p->scale_count && find_scale(p, x, y)) {
+        to.x = axis_from_scaled(x, p->scale[p->scale_used].width, p->width);
+        to.y = axis_from_scaled(y, p->scale[p->scale_used].height, p->height);
+    } else if (p->raw) {
+        p->counters.unfitting += p->scale_count > 0;
         to.x = axis_from_raw(x);
         to.y = axis_from_raw(y);
     } else if (p->width && p->height) {
@@ -420,6 +505,34 @@ static void start_tick(struct pump *p)
         p->tick_ends = now_ns() + p->tick_ns;
 }
 
+/* Whether the owner is to look at the screen before this entry is translated. */
+static bool asks_for_look(struct pump *p, const uint32_t *slot)
+{
+    uint8_t type = *(const uint8_t *)slot;
+    bool positions = p->raw && type == KBDIF_TYPE_POS;
+    bool answered = p->look == LOOK_DONE;
+    bool rested, unfitting;
+    uint64_t now;
+
+    if ((!p->rest_ns && !p->look_ns) || (type != KBDIF_TYPE_POS && type != KBDIF_TYPE_MOTION))
+        return false;
+    now = now_ns();
+    rested = p->rest_ns && now >= p->rest_ends;
+    p->rest_ends = now + p->rest_ns;
+    p->look = LOOK_NONE;
+    if (answered)
+        return false;
+    unfitting = p->look_ns && positions && p->scale_count && now >= p->look_ends &&
+                !find_scale(p, (int32_t)slot[1], (int32_t)slot[2]);
+    if (unfitting)
+        p->look_ends = now + p->look_ns;
+    if (!rested && !unfitting)
+        return false;
+    p->look = LOOK_ASKED;
+    p->counters.looks++;
+    return true;
+}
+
 static uint64_t grace(const struct pump *p)
 {
     return p->position_first && p->grace_ns > SHORT_GRACE_NS ? SHORT_GRACE_NS : p->grace_ns;
@@ -430,10 +543,11 @@ int pump_drain(struct pump *p)
     uint32_t slots[KBDIF_RING_LENGTH][SLOT_WORDS];
     uint32_t prod = __atomic_load_n(word(p, KBDIF_IN_PROD), __ATOMIC_ACQUIRE);
     uint32_t count = prod - p->cons;
+    uint32_t taken = 0;
     struct batch b;
     int rc = 0;
 
-    if (!count)
+    if (!count || p->look == LOOK_ASKED)
         return 0;
     if (count > KBDIF_RING_LENGTH) {
         p->counters.overruns++;
@@ -443,14 +557,15 @@ int pump_drain(struct pump *p)
     }
     for (uint32_t i = 0; i < count; i++)
         take(p, p->cons + i, slots[i]);
-    p->cons = prod;
 
     batch_begin(&b);
-    for (uint32_t i = 0; i < count && !rc; i++) {
-        p->next = prod - count + i;
-        rc = entry(p, &b, slots[i]);
+    for (; taken < count && !rc && !asks_for_look(p, slots[taken]); taken++) {
+        p->next = p->cons + taken;
+        rc = entry(p, &b, slots[taken]);
     }
-    p->next = prod;
+    p->cons = p->next = p->cons + taken;
+    if (!taken)
+        return 0;
     if (!rc)
         rc = batch_flush(p, &b);
     if (rc)
@@ -458,7 +573,7 @@ int pump_drain(struct pump *p)
     if (p->pending_count && !p->grace_ends)
         p->grace_ends = now_ns() + grace(p);
     start_tick(p);
-    return (int)count;
+    return (int)taken;
 }
 
 int pump_release(struct pump *p)
@@ -485,6 +600,11 @@ void pump_init(struct pump *p, uint32_t cons)
     p->failed_fd = -1;
     p->pending_count = p->quiet_wakeups = 0;
     p->position_first = false;
+    p->look = LOOK_NONE;
+    p->scale_count = p->scale_used = 0;
+    p->scale_known = false;
+    p->width = p->height = 0;
+    p->rest_ends = p->look_ends = 0;
     p->grace_ends = p->tick_ends = p->pause_ends = 0;
 }
 
@@ -583,13 +703,16 @@ int pump_wait(struct pump *p, const int *control, int count)
         fds[1 + i] = (struct pollfd){.fd = control[i], .events = POLLIN};
     rc = pump_drain(p);
     while (rc >= 0) {
+        if (p->look == LOOK_ASKED)
+            return ready | PUMP_LOOK;
         fds[0] = (struct pollfd){.fd = p->pause_ends ? -1 : p->channel_fd, .events = POLLIN};
         rc = wait_until(fds, 1 + count, sooner(p->pause_ends, sooner(p->grace_ends, p->tick_ends)));
         if (rc >= 0 && fds[0].revents)
             rc = heard(p);
         if (rc >= 0 && over(&p->pause_ends))
             rc = pump_drain(p);
-        if (rc >= 0 && due(p->grace_ends))
+        /* A button's position may be the entry that waits for a look at the screen. */
+        if (rc >= 0 && p->look != LOOK_ASKED && due(p->grace_ends))
             rc = grace_over(p);
         if (rc < 0)
             return rc;
@@ -599,7 +722,7 @@ int pump_wait(struct pump *p, const int *control, int count)
         if (over(&p->tick_ends))
             ready |= PUMP_TICK;
         if (ready)
-            return ready;
+            return p->look == LOOK_ASKED ? ready | PUMP_LOOK : ready;
     }
     return rc;
 }

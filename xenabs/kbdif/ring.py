@@ -1,9 +1,10 @@
 """One xenkbd ring: a shared page on one side, `struct input_event` on the other."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from xenabs.geometry import Screen
 from xenabs.kbdif._pump import ffi, lib
 
 PAGE_SIZE: int = lib.KBDIF_PAGE_SIZE
@@ -19,6 +20,20 @@ after a button that no position followed the pump waits for a millisecond only, 
 again.
 """
 
+REST = 0.5
+"""Seconds without a position after which the screen is looked at before the next one.
+
+A screen changes its size while the pointer rests, mostly: somebody types a command, or a program
+starts. A position that comes later is then read by the new size, with certainty and not by what it
+happens to fit.
+"""
+
+LOOK_INTERVAL = 0.05
+"""Seconds between two looks at the screen that positions ask for which fit no size of it, at least.
+
+A screen that has just changed is seen soon enough; a backend whose positions never fit costs twenty
+looks a second while it sends some.
+"""
 
 NOWHERE = (-1, -1)
 """The position of a tablet that nothing was written to yet."""
@@ -62,6 +77,9 @@ class Ring:
         down: Iterable[int] = (),
         grace: float = GRACE,
         tick: float = 0.0,
+        look: Callable[[], Screen] | None = None,
+        rest: float = REST,
+        look_interval: float = LOOK_INTERVAL,
     ) -> None:
         """Start at ring index `start`, the tablet being at axis values `position`, `down` held.
 
@@ -69,7 +87,13 @@ class Ring:
         local port that tells the backend of room in the ring, 0 tells it nothing. `grace` and
         `tick` are in seconds; a tick of 0 never comes. Raises ValueError if the page is of
         another size.
+
+        `look` returns the screen as it is now. `wait` and `drain` call it before they translate the
+        first position after `rest` seconds without one, and a raw position that fits no scale of
+        the screen, the latter at most once in `look_interval` seconds; 0 is never, for either.
+        Without `look` the screen stays what `set_screen` says.
         """
+        self._look = look
         self._page = ffi.from_buffer(page, require_writable=True)
         if len(self._page) != PAGE_SIZE:
             raise ValueError(f"a ring's page has {PAGE_SIZE} bytes, not {len(self._page)}")
@@ -80,6 +104,8 @@ class Ring:
         _set_bits(pump.keyboard_keys, keyboard.keys)
         pump.channel_fd, pump.channel_port = channel_fd, channel_port
         pump.grace_ns, pump.tick_ns = round(grace * 1e9), round(tick * 1e9)
+        if look is not None:
+            pump.rest_ns, pump.look_ns = round(rest * 1e9), round(look_interval * 1e9)
         lib.pump_init(pump, start)
         pump.x, pump.y = position
         _set_bits(pump.down, down)
@@ -92,16 +118,32 @@ class Ring:
         """Positions are pixels of the screen that `set_screen` told of."""
         self._pump.raw = 0
 
-    def set_screen(self, width: int, height: int) -> None:
-        """Size of the screen in pixels; (0, 0) while it is not known."""
-        self._pump.width, self._pump.height = width, height
+    def set_screen(self, width: int, height: int, scales: Sequence[tuple[int, int]] = ()) -> None:
+        """Set the screen's size in pixels, (0, 0) while it is not known.
+
+        `scales` are the sizes, likeliest first, by which a backend may scale raw coordinates, as
+        `xenabs.geometry.scales` gives them; without any, the range of raw coordinates is taken for
+        the whole screen.
+        """
+        lib.pump_set_screen(self._pump, width, height, list(scales), len(scales))
+
+    def scale(self) -> tuple[int, int] | None:
+        """Return the size by which the backend scales, None until a position has told."""
+        pump = self._pump
+        if not pump.scale_known or not pump.scale_count:
+            return None
+        used = pump.scale[pump.scale_used]
+        return used.width, used.height
 
     def wait(self, control: Sequence[int]) -> Wakeup:
         """Translate events until a descriptor of `control` is ready or a tick is due.
 
         Raises OSError when the event channel or an output fails.
         """
-        answer = self._check(lib.pump_wait(self._pump, list(control), len(control)))
+        answer = 0
+        while not answer:
+            answer = self._check(lib.pump_wait(self._pump, list(control), len(control)))
+            answer = self._answer_look(answer)
         ready = tuple(fd for bit, fd in enumerate(control) if answer & 1 << bit)
         return Wakeup(ready, bool(answer & lib.PUMP_TICK))
 
@@ -110,7 +152,11 @@ class Ring:
 
         Raises OSError when an output fails.
         """
-        return self._check(lib.pump_drain(self._pump))
+        count = self._check(lib.pump_drain(self._pump))
+        while self._pump.look == lib.LOOK_ASKED:
+            self._answer_look(lib.PUMP_LOOK)
+            count += self._check(lib.pump_drain(self._pump))
+        return count
 
     def release(self) -> None:
         """Let go of every key and button that is down. Raises OSError when an output fails."""
@@ -129,6 +175,12 @@ class Ring:
         """Stop using the page."""
         self._pump = ffi.NULL
         ffi.release(self._page)
+
+    def _answer_look(self, answer: int) -> int:
+        """Return pump_wait's answer without PUMP_LOOK; look at the screen if it had that."""
+        if answer & lib.PUMP_LOOK and self._look is not None:
+            self.set_screen(*self._look())
+        return answer & ~int(lib.PUMP_LOOK)
 
     def _check(self, answer: int) -> int:
         if answer < 0:

@@ -8,10 +8,12 @@ due, and is called again after each change of either directory:
     InitWait                 offer, frontend 3   wait                pause, back to OFFERED
     Initialised              frontend 5          wait                pause, back to OFFERED
     Connected                frontend 5          frontend 4, pump    pump
+    Reconfiguring, -ed       frontend 5          wait                pause, back to OFFERED
     Closing                  frontend 6          withdraw, 6         withdraw, 6
     Closed                   frontend 1          withdraw, 6         withdraw, 6
 
 IDLE under a connected backend is what a frontend that died leaves: the connection is closed first.
+After our Closing of a connection InitWait counts as Closed: libxenbe's backends rest there.
 A backend that falls back from Connected without closing was restarted. It finds the same page and
 event channel again: what is offered is withdrawn at Closing and Closed only, since until then a
 backend may still write to the page.
@@ -28,15 +30,26 @@ import sys
 from collections.abc import Callable, Sequence
 from enum import Enum
 
-from xenabs.geometry import DEFAULT_SCREEN, framebuffer_size
 from xenabs.kbdif import nodes
 from xenabs.kbdif.nodes import LETTING_GO, XenbusState
 from xenabs.kbdif.ring import NOWHERE, PAGE_SIZE, Output, Ring, Wakeup
+from xenabs.screen import GuestScreen
 from xenabs.sources.share import Shared
 from xenabs.xen.xenbus import Frontend
 
 log = logging.getLogger(__name__)
 
+
+UNUSED = (
+    XenbusState.INITIALISING,
+    XenbusState.INIT_WAIT,
+    XenbusState.CLOSING,
+    XenbusState.CLOSED,
+)
+"""The backend's states in which it uses nothing, while we have not called it to anything."""
+
+LATE_FEATURES_MAX = 3
+"""How often a process connects once more for features that come late."""
 
 SCREEN_LIMIT = 1 << 16
 """RFB, and with it every viewer, tells sizes in 16 bits."""
@@ -69,20 +82,32 @@ class RingSource:
         position: tuple[int, int] = NOWHERE,
         down: frozenset[int] = frozenset(),
         tick: float = 0.0,
+        initialise: Callable[[], None] | None = None,
     ) -> None:
+        """Begin with what a process that died left: what it shared, and what is down.
+
+        `initialise` sets the frontend's state to Initialising where the kernel must not notice
+        (see `xenabs.xen.kernel_driver.initialise`).
+        """
         self.frontend = frontend
         self.phase = Phase.IDLE
         self.raw = False
-        self.screen: tuple[int, int] | None = None
+        self._screen = GuestScreen()
         self.connections = 0
         self._outputs = (tablet, keyboard)
         self._tick = tick
         self._make_share = share
         self._share = adopted
+        self._adopted = adopted is not None
         self._ring: Ring | None = None
         self._past: dict[str, int] = {}
         self._position = position
         self._down = down
+        self._initialise = initialise or (lambda: frontend.set_state(XenbusState.INITIALISING))
+        self._absolute = frontend.read(nodes.REQUEST_ABS_POINTER) == "1"
+        self._late_features = 0
+        self._closes_connection = False
+        self._stale_since: str | None = None
         if adopted is not None and self._in_use(adopted):
             self.raw = frontend.read(nodes.REQUEST_RAW_POINTER) == "1"
             self.phase = Phase.OFFERED
@@ -99,14 +124,25 @@ class RingSource:
         """Whether XenStore knows the device; the toolstack removes it when it is detached."""
         return self.frontend.backend_path() is not None
 
-    def wait(self, control: Sequence[int]) -> Wakeup:
+    def wait(self, control: Sequence[int], timeout: float | None = None) -> Wakeup:
         """Translate events while connected; until a descriptor of `control` is ready or a tick.
 
-        Raises OSError when the event channel or a device fails.
+        While not connected wait `timeout` seconds at most, None for ever. Raises OSError when the
+        event channel or a device fails.
         """
         if self._ring is not None and self.phase is Phase.CONNECTED:
             return self._ring.wait(control)
-        return Wakeup(tuple(select.select(control, [], [])[0]), tick=False)
+        return Wakeup(tuple(select.select(control, [], [], timeout)[0]), tick=False)
+
+    @property
+    def screen(self) -> tuple[int, int] | None:
+        """The screen's size in pixels when it was last looked at; None if nothing told it."""
+        return self._screen.size
+
+    @property
+    def scale(self) -> tuple[int, int] | None:
+        """The size by which the backend scales raw coordinates; None until it is known."""
+        return self._ring.scale() if self._ring is not None and self.raw else None
 
     def counters(self) -> dict[str, int]:
         """What the pump did, over all connections."""
@@ -118,12 +154,16 @@ class RingSource:
 
         Raises XenabsError if there can be no page or event channel, OSError if XenStore refuses.
         """
-        if self._share is not None and self.frontend.was_restored(self._share.domain):
+        if self._share is not None and self.frontend.was_restored(
+            self._stale_since or self._share.domain
+        ):
             log.info("the guest was restored: connecting anew")
             self._withdraw(abandon=True)
             self.phase = Phase.CLOSED if self.phase is Phase.CLOSING else Phase.IDLE
         while self._move(self.frontend.backend_state()):
             pass
+        if self.phase is Phase.CONNECTED:
+            self._look_for_late_features()
 
     def close(self) -> None:
         """Begin to close; `step` goes on until the phase is CLOSED."""
@@ -134,7 +174,9 @@ class RingSource:
             self.phase = Phase.CLOSED
             return
         self.phase = Phase.CLOSING
-        if self.frontend.backend_state() not in LETTING_GO:
+        backend = self.frontend.backend_state()
+        self._closes_connection = backend is XenbusState.CONNECTED
+        if backend not in LETTING_GO:
             self.frontend.set_state(XenbusState.CLOSING)
 
     def _move(self, backend: XenbusState) -> bool:
@@ -153,48 +195,80 @@ class RingSource:
                 self._withdraw()
                 self.frontend.set_state(XenbusState.CLOSED)
                 self.phase = Phase.IDLE
-            case Phase.CLOSING if backend in LETTING_GO:
+            case Phase.CLOSING if self._lets_go(backend):
                 self._withdraw()
                 self.frontend.set_state(XenbusState.CLOSED)
-                if backend is XenbusState.CLOSED:
+                if backend is not XenbusState.CLOSING:
                     self.phase = Phase.CLOSED
         return False
 
+    def _lets_go(self, backend: XenbusState) -> bool:
+        """Return True if the backend does not use the page of the connection that we close."""
+        return backend in LETTING_GO or (
+            self._closes_connection and backend is XenbusState.INIT_WAIT
+        )
+
     def _approach(self, backend: XenbusState) -> bool:
-        if backend not in (XenbusState.UNKNOWN, XenbusState.INITIALISED, XenbusState.CONNECTED):
+        if backend in UNUSED:
             self._withdraw()
         match backend:
             case XenbusState.INIT_WAIT:
                 self._offer()
                 return True
-            case XenbusState.INITIALISED | XenbusState.CONNECTED:
-                log.info("the backend is at %s with somebody gone: closing that first", backend)
-                self.frontend.set_state(XenbusState.CLOSING)
             case XenbusState.CLOSING:
                 self.frontend.set_state(XenbusState.CLOSED)
             case XenbusState.CLOSED if self.frontend.being_detached():
                 log.info("the backend is about to be detached")
+            case XenbusState.UNKNOWN | XenbusState.INITIALISING | XenbusState.CLOSED:
+                self._initialise()
             case _:
-                self.frontend.set_state(XenbusState.INITIALISING)
+                log.info("the backend is at %s of a former connection: closing that", backend)
+                self.frontend.set_state(XenbusState.CLOSING)
         return False
 
     def _offer(self) -> None:
-        absolute = self.frontend.offers(nodes.FEATURE_ABS_POINTER)
-        self.raw = absolute and self.frontend.offers(nodes.FEATURE_RAW_POINTER)
+        self._absolute, self.raw = self._features()
         self._share = self._make_share(self.frontend.backend_id())
         self.frontend.change(
             {
                 **self._share.keys(),
-                nodes.REQUEST_ABS_POINTER: "1" if absolute else None,
+                nodes.REQUEST_ABS_POINTER: "1" if self._absolute else None,
                 nodes.REQUEST_RAW_POINTER: "1" if self.raw else None,
                 nodes.STATE: str(XenbusState.INITIALISED.value),
             }
         )
         self.phase = Phase.OFFERED
+        domain = self.frontend.domain()
+        if domain != self._share.domain or not self._share.is_current():
+            # What the keys say is of the guest before it was restored, and a backend may go by it.
+            log.info("the guest was restored while the page was shared: closing that")
+            self._stale_since = domain
+            self.frontend.set_state(XenbusState.CLOSING)
+
+    def _features(self) -> tuple[bool, bool]:
+        """Return whether the backend offers absolute coordinates, and raw ones."""
+        absolute = self.frontend.offers(nodes.FEATURE_ABS_POINTER)
+        return absolute, absolute and self.frontend.offers(nodes.FEATURE_RAW_POINTER)
+
+    def _look_for_late_features(self) -> None:
+        """Connect once more if the backend offers more than it did when it said InitWait.
+
+        vGlass writes its features up to 300 ms after that.
+        """
+        absolute, raw = self._features()
+        more = (absolute and not self._absolute) or (raw and not self.raw)
+        if more and self._late_features < LATE_FEATURES_MAX:
+            log.info("the backend offers more than before: connecting once more")
+            self._late_features += 1
+            self._pause()
+            self.phase = Phase.IDLE
+            self.frontend.set_state(XenbusState.CLOSING)
 
     def _connect(self) -> None:
         assert self._share is not None
         if self._ring is None:
+            if self._adopted:
+                self._share.unmask()
             self._ring = Ring(
                 self._share.page,
                 tablet=self._outputs[0],
@@ -205,14 +279,15 @@ class RingSource:
                 position=self._position,
                 down=self._down,
                 tick=self._tick,
+                look=self._screen.look,
             )
             self._down = frozenset()
-        self.screen = self._find_screen()
+        self._screen.told = self._told_screen()
         if self.raw:
             self._ring.speak_raw()
         else:
             self._ring.speak_pixels()
-        self._ring.set_screen(*(self.screen or DEFAULT_SCREEN))
+        self._ring.set_screen(*self._screen.look())
         self.frontend.set_state(XenbusState.CONNECTED)
         self.phase = Phase.CONNECTED
         self.connections += 1
@@ -222,17 +297,20 @@ class RingSource:
             "raw" if self.raw else "pixel",
         )
 
-    def _find_screen(self) -> tuple[int, int] | None:
+    def _told_screen(self) -> tuple[int, int] | None:
+        """Return the screen's size as the backend's keys have it, None if they do not."""
         told = [self.frontend.read_backend(key) for key in (nodes.WIDTH, nodes.HEIGHT)]
         width, height = (int(text) if text and text.isdecimal() else 0 for text in told)
         if 0 < width < SCREEN_LIMIT and 0 < height < SCREEN_LIMIT:
             return width, height
-        return framebuffer_size()
+        return None
 
     def _pause(self) -> None:
-        """Nothing stays pressed while the backend is away."""
+        """Lift what is down: nothing stays pressed while the backend is away."""
         if self._ring is not None:
             self._ring.release()
+        else:
+            self._let_go_of_keys()
 
     def _in_use(self, share: Shared) -> bool:
         """Whether the frontend's keys speak of it, for a backend to go by."""
@@ -243,22 +321,26 @@ class RingSource:
         )
 
     def _let_go_of_keys(self) -> None:
-        """Release what an earlier process left down."""
+        """Lift what an earlier process left down."""
+        if not self._down:
+            return
         tablet, keyboard = self._outputs
         page = bytearray(PAGE_SIZE)
         Ring(page, tablet=tablet, keyboard=keyboard, down=self._down).release()
         self._down = frozenset()
 
     def _withdraw(self, *, abandon: bool = False) -> None:
+        self._pause()
         if self._ring is not None:
-            self._ring.release()
             self._past = self.counters()
             self._position = self._ring.position()
             self._ring.close()
             self._ring = None
         if self._share is not None:
-            if abandon:
+            if abandon or self._stale_since is not None:
                 self._share.abandon()
             else:
                 self._share.close()
             self._share = None
+            self._adopted = False
+            self._stale_since = None

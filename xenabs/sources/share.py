@@ -7,6 +7,7 @@ The guardian keeps both, under names that tell a next process what they are (see
 import os
 from typing import Any, Protocol
 
+from xenabs.errors import XenabsError
 from xenabs.guardian.protocol import CHANNEL, GRANT
 from xenabs.kbdif import nodes
 from xenabs.xen.event_channel import EventChannel
@@ -36,6 +37,8 @@ class Shared(Protocol):
     @property
     def domain(self) -> str: ...
     def keys(self) -> dict[str, str | None]: ...
+    def is_current(self) -> bool: ...
+    def unmask(self) -> None: ...
     def close(self) -> None: ...
     def abandon(self) -> None: ...
 
@@ -104,6 +107,17 @@ class Share:
             nodes.PAGE_GREF: str(self._grant.reference),
             nodes.EVENT_CHANNEL: str(self.channel_port),
         }
+
+    def is_current(self) -> bool:
+        """Return True if the page has the frame number that `keys` tells; a restore changes it."""
+        try:
+            return frame_number(self.page) == self._frame
+        except XenabsError:
+            return False
+
+    def unmask(self) -> None:
+        """Let the event channel fire again, whatever a process that died has left of it."""
+        self._channel.unmask()
 
     def close(self) -> None:
         """Take both back. Only when the backend has let go of them."""

@@ -15,6 +15,8 @@ ffibuilder.cdef(
     struct xs_handle *xs_open(unsigned long flags);
     void xs_close(struct xs_handle *xsh);
     void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *len);
+    char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path,
+                        unsigned int *num);
     bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path, const void *data,
                   unsigned int len);
     bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path);

@@ -1,21 +1,18 @@
-"""The kernel's bus "xen": which vkbd devices there are; taking one from xen-kbdfront, and back."""
+"""The kernel's bus "xen" as sysfs shows it: which vkbd devices there are, and who drives each."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from xenabs.errors import XenabsError
-from xenabs.kbdif import nodes
 from xenabs.kbdif.nodes import XenbusState
 from xenabs.xen.store import Store
-from xenabs.xen.xenbus import Frontend
 
 BUS = Path("/sys/bus/xen")
 DRIVER = "vkbd"
 """The name of xen-kbdfront on the bus."""
 
-PATIENCE = 10.0
-"""Seconds given to the backend and the kernel's driver to follow a change of state."""
+FRONTENDS = "device/vkbd"
+"""The directory in XenStore with the frontend's directory of each vkbd."""
 
 
 @dataclass(frozen=True)
@@ -30,26 +27,88 @@ class Device:
         """Its directory in XenStore ("device/vkbd/0")."""
         return "device/" + self.name.replace("-", "/", 1)
 
+    @property
+    def _directory(self) -> Path:
+        return self.bus / "devices" / self.name
+
     def exists(self) -> bool:
-        """Whether the kernel knows it."""
-        return (self.bus / "devices" / self.name).exists()
+        """Return True if the kernel has the device on its bus."""
+        return self._directory.exists()
 
     def driver(self) -> str | None:
-        """The name of the kernel's driver that has it, None without."""
-        link = self.bus / "devices" / self.name / "driver"
+        """Return the name of the driver that is bound to the device, None without one."""
+        link = self._directory / "driver"
         return link.resolve().name if link.exists() else None
+
+    def state(self) -> XenbusState | None:
+        """Return the frontend's state as the kernel has it in memory, None if it does not tell.
+
+        It is not read from XenStore, and may differ from what stands there.
+        """
+        try:
+            text = (self._directory / "state").read_text().strip()
+        except OSError:
+            return None
+        return next((state for state in XenbusState if state.title == text), None)
+
+    def identity(self) -> int | None:
+        """Return a number that another device of the same name will not have, None without one."""
+        try:
+            return self._directory.stat().st_ino
+        except FileNotFoundError:
+            return None
+
+    def bind(self) -> None:
+        """Bind xen-kbdfront to the device. Raises OSError if the kernel refuses."""
+        self._tell_driver("bind")
+
+    def unbind(self) -> None:
+        """Unbind xen-kbdfront from the device. Raises OSError if the kernel refuses."""
+        self._tell_driver("unbind")
+
+    def has_driver(self) -> bool:
+        """Return True if the kernel has xen-kbdfront, bound or not."""
+        return (self.bus / "drivers" / DRIVER).exists()
+
+    def _tell_driver(self, what: str) -> None:
+        (self.bus / "drivers" / DRIVER / what).write_text(self.name)
 
 
 def devices(bus: Path = BUS) -> list[Device]:
-    """All vkbd devices of this guest, by name."""
+    """Return all vkbd devices on the bus, by name."""
     return [Device(entry.name, bus) for entry in sorted(bus.glob("devices/vkbd-*"))]
 
 
+def lost(store: Store, bus: Path = BUS) -> list[Device]:
+    """Return the vkbd devices that XenStore has and the kernel has dropped, by name.
+
+    Linux 7 drops a device whose frontend's state it finds reset, and takes it back only if that
+    state still is Initialising (drivers/xen/xenbus/xenbus_probe.c, xenbus_dev_changed and
+    xenbus_probe_node). At boot it may find so by mistake, while its own driver connects.
+    """
+    named = [Device(f"vkbd-{name}", bus) for name in store.list(FRONTENDS)]
+    return [device for device in named if _is_lost(store, device)]
+
+
+def _is_lost(store: Store, device: Device) -> bool:
+    if device.exists() or not store.read(f"{device.path}/backend"):
+        return False
+    state = XenbusState.parse(store.read(f"{device.path}/state"))
+    # The kernel has yet to see one at Initialising, and may have seen it since the first look.
+    return state is not XenbusState.INITIALISING and not device.exists()
+
+
 def find(name: str | None, bus: Path = BUS) -> Device:
-    """The device of that name, or the only one there is. Raises XenabsError otherwise."""
+    """Return the device of that name, or the only one there is.
+
+    Devices that the kernel has dropped count, where XenStore can be asked. Raises XenabsError if
+    there is no such device, or if there are several and `name` is None.
+    """
     if not bus.exists():
         raise XenabsError("this is not a Xen guest: its kernel has no bus named xen")
     known = devices(bus)
+    if name not in [device.name for device in known]:
+        known += lost_if_root(bus)
     if name is None and len(known) == 1:
         return known[0]
     names = ", ".join(device.name for device in known)
@@ -66,82 +125,15 @@ def find(name: str | None, bus: Path = BUS) -> Device:
     raise XenabsError(f"there is no device {name}; there is {names}")
 
 
-def take(store: Store, device: Device) -> None:
-    """Take the device from the kernel's driver, which frees its page only after the backend let go.
-
-    The frontend is led to Closing first: unbinding a connected driver frees a page that the backend
-    still has mapped. Raises XenabsError if the backend does not follow.
-    """
-    if device.driver() is None:
-        return
-    frontend = Frontend(store, device.path)
-    frontend.set_state(XenbusState.CLOSING)
-    if not _both_closed(store, frontend):
-        raise XenabsError(
-            f"the backend of {device.name} does not let go (frontend {frontend.state()}, backend "
-            f"{frontend.backend_state()}): look at the backend's log in the host, then try again"
-        )
-    _tell_driver(device, "unbind")
-
-
-def give_back(store: Store, device: Device) -> None:
-    """Give a device that nobody has to the kernel's driver, as fresh as the toolstack made it.
-
-    What we asked for is removed first: the driver's own pointer misreads raw coordinates. Raises
-    XenabsError if the driver and the backend do not connect.
-    """
-    if device.driver() is not None:
-        return
-    frontend = Frontend(store, device.path)
-    if not _both_closed(store, frontend):
-        raise XenabsError(
-            f"{device.name} is still in use (frontend {frontend.state()}, backend "
-            f"{frontend.backend_state()}): end its user, then try again"
-        )
-    ours = (
-        nodes.PAGE_REF,
-        nodes.PAGE_GREF,
-        nodes.EVENT_CHANNEL,
-        nodes.REQUEST_ABS_POINTER,
-        nodes.REQUEST_RAW_POINTER,
-    )
-    frontend.change({**dict.fromkeys(ours), nodes.STATE: str(XenbusState.INITIALISING.value)})
-    waits = XenbusState.INIT_WAIT
-    if not _wait(store, frontend, lambda: frontend.backend_state() == waits):
-        raise XenabsError(
-            f"the backend of {device.name} stays at {frontend.backend_state()} instead of {waits}: "
-            "look at the backend's log in the host"
-        )
-    _tell_driver(device, "bind")
-    connected = XenbusState.CONNECTED
-    if not _wait(
-        store, frontend, lambda: {frontend.state(), frontend.backend_state()} == {connected}
-    ):
-        raise XenabsError(
-            f"the kernel's driver has {device.name} but does not connect (frontend "
-            f"{frontend.state()}, backend {frontend.backend_state()}): see dmesg"
-        )
-
-
-def _both_closed(store: Store, frontend: Frontend) -> bool:
-    closed = {XenbusState.CLOSED}
-    return _wait(store, frontend, lambda: {frontend.state(), frontend.backend_state()} == closed)
-
-
-def _wait(store: Store, frontend: Frontend, ready: Callable[[], bool]) -> bool:
-    backend = frontend.backend_path()
-    return store.wait([frontend.path, *([backend] if backend else [])], ready, PATIENCE)
-
-
-def _tell_driver(device: Device, what: str) -> None:
+def lost_if_root(bus: Path = BUS) -> list[Device]:
+    """Return what `lost` does, nothing where XenStore cannot be asked: it is open to root only."""
     try:
-        (device.bus / "drivers" / DRIVER / what).write_text(device.name)
-    except FileNotFoundError as error:
-        raise XenabsError(
-            "this kernel has no xen-kbdfront to give the device to: load the module xen-kbdfront, "
-            "or boot without initcall_blacklist=xenkbd_init"
-        ) from error
-    except OSError as error:
-        raise XenabsError(
-            f"the kernel's driver refuses to {what} {device.name} ({error.strerror}): see dmesg"
-        ) from error
+        store = Store()
+    except XenabsError:
+        return []
+    try:
+        return lost(store, bus)
+    except OSError:
+        return []
+    finally:
+        store.close()

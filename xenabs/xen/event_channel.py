@@ -35,6 +35,10 @@ class EventChannel:
                 f"no event channel to domain {domain} can be made ({error.strerror}): see dmesg"
             ) from error
 
+    def unmask(self) -> None:
+        """Let the port fire again, though a process may have died between its read and write."""
+        os.write(self.fd, struct.pack("I", self.port))
+
     def close(self) -> None:
         """Close the port."""
         os.close(self.fd)

@@ -3,8 +3,7 @@
 import errno
 import os
 import select
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from xenabs.errors import XenabsError
@@ -52,6 +51,19 @@ class Store:
             return bytes(ffi.buffer(data, length[0])).decode(errors="replace")
         finally:
             self._lib.free(data)
+
+    def list(self, path: str) -> list[str]:
+        """Return the names of a node's children, in XenStore's order; none without the node."""
+        count = ffi.new("unsigned int *")
+        names = self._lib.xs_directory(self._handle, NO_TRANSACTION, path.encode(), count)
+        if not names:
+            if ffi.errno == errno.ENOENT:
+                return []
+            raise _error(path)
+        try:
+            return [_text(names[index]) for index in range(count[0])]
+        finally:
+            self._lib.free(names)
 
     def write(self, path: str, text: str) -> None:
         """Set a node's text."""
@@ -103,24 +115,10 @@ class Store:
             self._lib.free(pair)
         return fired
 
-    def wait(self, paths: list[str], ready: Callable[[], bool], timeout: float) -> bool:
-        """Until `ready` says so, asked anew after each change below `paths`; False at the timeout.
-
-        `timeout` is in seconds. Watches of other paths that fire meanwhile are forgotten.
-        """
-        deadline = time.monotonic() + timeout
-        for path in paths:
-            self.watch(path)
-        try:
-            while not ready():
-                left = deadline - time.monotonic()
-                if left <= 0 or not select.select([self], [], [], left)[0]:
-                    return ready()
-                self.watched()
-            return True
-        finally:
-            for path in paths:
-                self.unwatch(path)
+    def pause(self, timeout: float) -> None:
+        """Wait until a watch fires, at most `timeout` seconds, and forget what fired."""
+        if select.select([self], [], [], timeout)[0]:
+            self.watched()
 
 
 def _text(string: Any) -> str:
