@@ -57,7 +57,7 @@ def module_files(tree: Path, release: str, modules: tuple[str, ...]) -> list[Pat
     return files
 
 
-def _elf_of(kernel: bytes) -> bytes:
+def unpacked_elf(kernel: bytes) -> bytes:
     """Return the ELF file in a bzImage (its setup header: Linux, Documentation/x86/boot.rst).
 
     Raise BedError if it is packed by something other than xz and zstd.
@@ -120,7 +120,7 @@ def _build(directory: Path, apt: Apt, versions: dict[str, str]) -> None:
         if not found:
             raise BedError("The kernel's packages have no vmlinuz.")
         shutil.copy(found[0], directory / KERNEL)
-        (directory / KERNEL_ELF).write_bytes(_elf_of(found[0].read_bytes()))
+        (directory / KERNEL_ELF).write_bytes(unpacked_elf(found[0].read_bytes()))
         busybox = next(path for path in (tree / "bin", tree / "usr/bin") if path.exists())
         shutil.copy(busybox / "busybox", directory / BUSYBOX)
         _trim_modules(tree, scratch / "trimmed")
