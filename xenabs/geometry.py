@@ -35,8 +35,8 @@ qemu_input_scale_axis); which size that is, they decide one by one, and nothing 
 
 - the VNC server (ui/vnc.c, pointer_event) takes its own copy of the surface, whose width is rounded
   up to a multiple of 16 (VNC_DIRTY_PIXELS_PER_BIT); the copy is at most 2560 x 2048 (VNC_MAX_WIDTH,
-  VNC_MAX_HEIGHT), since 2024 5120 x 2160. Since 6.0 it tells its clients the width before the
-  rounding, and scales by the rounded one all the same;
+  VNC_MAX_HEIGHT), since 2024 5120 x 2160. A viewer is told that width when it connects, and since
+  6.0 the one before the rounding when that changes; what it names is scaled in the same way;
 - GTK, SDL, SPICE and D-Bus take the surface's own size;
 - the surface of an HVM guest's VGA card is as wide as the mode, rounded down to a multiple of 8
   (hw/display/vga.c, vbe_fixup_regs), that of a framebuffer "xen" is as wide as the framebuffer.
@@ -54,8 +54,9 @@ in 1000 by both), and is then off by what lies between the two sizes. That can o
   multiple of 16: up to 15 pixels, until one does not fit, and never again;
 - a position within half a second of the one before, after the screen has changed between the two:
   after a rest, the pump has its owner look at the screen in any case;
-- of a screen larger than the VNC server's copy, the first positions as well: sizes with a large
-  common divisor have many positions in common (2560 and 3840: every second).
+- of a screen larger than the VNC server's copy, the first positions of a connection as well: sizes
+  with a large common divisor have many positions in common (2560 and 3840 every second; of 3840 x
+  2160, the heights tell).
 
 A raw coordinate that fits nothing, as from a program that speaks to QEMU's monitor, is one of the
 whole screen: 2v + 4.
