@@ -152,6 +152,11 @@ class Daemon:
         self._disputes = 0
         self._ready_at: float | None = time.monotonic() + READY_AFTER
 
+    @property
+    def attached(self) -> bool:
+        """Return True while XenStore has the device."""
+        return self._source.attached
+
     def serve(self) -> None:
         """Serve the device until a signal comes or the toolstack removes it.
 
@@ -164,7 +169,7 @@ class Daemon:
             self._watchdog.beat()
             if changed:
                 self._store.watched()
-                if not self._source.attached:
+                if not self.attached:
                     log.info("%s was detached", self._device.name)
                     return
                 watches.follow()
@@ -194,7 +199,7 @@ class Daemon:
                 self._close()
             kernel_driver.leave(self._store, self._device)
         except PermissionError:
-            if self._source.attached:
+            if self.attached:
                 raise
             log.info("%s was detached without being closed", self._device.name)
         finally:
@@ -286,6 +291,9 @@ def run(device: Device, wanted: str) -> bool:
     try:
         daemon.serve()
     except OSError as error:
+        if not daemon.attached:
+            log.info("%s was detached without being closed", device.name)
+            return True
         raise XenabsError(
             f"{device.name} cannot be served any longer ({error}): see dmesg, and restart xenabs"
         ) from error
@@ -309,12 +317,13 @@ def release(device: Device) -> None:
 
 
 def recover() -> list[Device]:
-    """Bring back each vkbd that the kernel has dropped, to the kernel's driver; return them.
+    """Bring back each vkbd and vfb that the kernel has dropped, to its own drivers; return them.
 
-    Raises XenabsError if XenStore cannot be reached, or if a device does not come back.
+    The framebuffer goes first, for the sake of an X server that starts. Raises XenabsError if
+    XenStore cannot be reached, or if a device does not come back.
     """
     store = Store()
-    found = bus.lost(store)
+    found = bus.lost(store, kinds=(bus.VFB, bus.VKBD))
     for device in found:
         lock = rundir.DeviceLock(device.name)
         lock.take(SUCCESSION)

@@ -5,11 +5,11 @@ import click
 
 @click.command()
 def recover() -> None:
-    """Bring back each vkbd that the kernel has dropped.
+    """Bring back each vkbd and vfb that the kernel has dropped.
 
-    Linux 7 drops a device at some boots, and leaves the guest without pointer and keyboard. The
-    kernel's driver gets the device, and udev starts xenabs for it, where that is installed. It is
-    not an error if no device is missing.
+    Linux 7 drops them at some boots, and leaves the guest without pointer and keyboard, or without
+    its framebuffer. The kernel's drivers get the devices, and udev starts xenabs for a vkbd, where
+    it is installed. It is not an error if no device is missing.
     """
     # Here, so that a command which only looks loads no uinput.
     from xenabs import daemon
@@ -18,4 +18,4 @@ def recover() -> None:
     for device in found:
         click.echo(f"{device.name} is back: the kernel had dropped it.")
     if not found:
-        click.echo("The kernel has dropped no vkbd.")
+        click.echo("The kernel has dropped no vkbd and no vfb.")

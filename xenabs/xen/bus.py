@@ -1,5 +1,6 @@
 """The kernel's bus "xen" as sysfs shows it: which vkbd devices there are, and who drives each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,16 +9,14 @@ from xenabs.kbdif.nodes import XenbusState
 from xenabs.xen.store import Store
 
 BUS = Path("/sys/bus/xen")
-DRIVER = "vkbd"
-"""The name of xen-kbdfront on the bus."""
 
-FRONTENDS = "device/vkbd"
-"""The directory in XenStore with the frontend's directory of each vkbd."""
+VKBD, VFB = "vkbd", "vfb"
+"""Kinds of devices, and the names of their drivers: xen-kbdfront and xen-fbfront."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """A vkbd device by its name on the bus ("vkbd-0")."""
+    """A device by its name on the bus ("vkbd-0", "vfb-0")."""
 
     name: str
     bus: Path = BUS
@@ -59,19 +58,23 @@ class Device:
             return None
 
     def bind(self) -> None:
-        """Bind xen-kbdfront to the device. Raises OSError if the kernel refuses."""
+        """Bind the kernel's driver to the device. Raises OSError if the kernel refuses."""
         self._tell_driver("bind")
 
     def unbind(self) -> None:
-        """Unbind xen-kbdfront from the device. Raises OSError if the kernel refuses."""
+        """Unbind the kernel's driver from the device. Raises OSError if the kernel refuses."""
         self._tell_driver("unbind")
 
     def has_driver(self) -> bool:
-        """Return True if the kernel has xen-kbdfront, bound or not."""
-        return (self.bus / "drivers" / DRIVER).exists()
+        """Return True if the kernel has a driver for the device, bound or not."""
+        return self._driver.exists()
+
+    @property
+    def _driver(self) -> Path:
+        return self.bus / "drivers" / self.name.partition("-")[0]
 
     def _tell_driver(self, what: str) -> None:
-        (self.bus / "drivers" / DRIVER / what).write_text(self.name)
+        (self._driver / what).write_text(self.name)
 
 
 def devices(bus: Path = BUS) -> list[Device]:
@@ -79,14 +82,16 @@ def devices(bus: Path = BUS) -> list[Device]:
     return [Device(entry.name, bus) for entry in sorted(bus.glob("devices/vkbd-*"))]
 
 
-def lost(store: Store, bus: Path = BUS) -> list[Device]:
-    """Return the vkbd devices that XenStore has and the kernel has dropped, by name.
+def lost(store: Store, bus: Path = BUS, kinds: Sequence[str] = (VKBD,)) -> list[Device]:
+    """Return the devices of these kinds that XenStore has and the kernel has dropped, by name.
 
     Linux 7 drops a device whose frontend's state it finds reset, and takes it back only if that
     state still is Initialising (drivers/xen/xenbus/xenbus_probe.c, xenbus_dev_changed and
     xenbus_probe_node). At boot it may find so by mistake, while its own driver connects.
     """
-    named = [Device(f"vkbd-{name}", bus) for name in store.list(FRONTENDS)]
+    named = [
+        Device(f"{kind}-{number}", bus) for kind in kinds for number in store.list(f"device/{kind}")
+    ]
     return [device for device in named if _is_lost(store, device)]
 
 

@@ -194,8 +194,8 @@ def _approach_driver(device: Device, frontend: Frontend, *, late: bool) -> None:
 def _bind(device: Device) -> None:
     if not device.has_driver():
         raise XenabsError(
-            "this kernel has no xen-kbdfront to give the device to: load the module xen-kbdfront, "
-            "or boot without initcall_blacklist=xenkbd_init"
+            f"this kernel has no driver to give {device.name} to: load the module xen-kbdfront, or "
+            "boot without initcall_blacklist=xenkbd_init"
         )
     try:
         device.bind()
