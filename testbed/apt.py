@@ -6,6 +6,7 @@ matter, and nothing of it is changed.
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from collections.abc import Callable
@@ -43,6 +44,7 @@ Acquire::Languages "none";
 """
 
 
+@functools.cache
 def _mirrors() -> tuple[str, str | None]:
     """Return where this machine gets Debian's packages from, and its security updates."""
     listed = call(
