@@ -175,20 +175,6 @@ def test_whoever_is_killed_at_whatever_change_somebody_has_the_device_afterwards
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_device_that_the_kernel_drops_as_its_driver_binds_comes_back(
-    make: Make, seed: int
-) -> None:
-    world = make(resets=True, seed=seed)
-    world.settle()
-    frontends = Frontends(world)
-    source = frontends.connect()
-    world.loses = True
-    frontends.end(source)
-    world.settle()
-    assert world.kernel_serves()
-
-
-@pytest.mark.parametrize("seed", SEEDS)
 def test_a_device_that_the_kernel_dropped_at_boot_is_found_and_served(
     make: Make, seed: int
 ) -> None:
@@ -242,6 +228,7 @@ def test_a_driver_that_is_bound_and_closed_is_bound_again(
     kernel_driver.give_back(world.store, world.device)
     world.settle()
     assert world.kernel_serves()
+    assert world.harm == []
 
 
 def test_a_device_without_a_node_is_nobodys_to_give_back(make: Make) -> None:

@@ -11,6 +11,11 @@ in XenStore where its own idea of the frontend's state is another one (xenbus_de
 drivers/xen/xenbus/xenbus_probe.c). A frontend that is not the kernel's must write that state, since
 backends begin again at nothing else. So the first time it does so with no driver to be bound
 (`initialise`); from then on the kernel's own state is Initialising, and it has nothing to compare.
+
+For the same reason such a kernel may drop a device while its driver binds at Initialising: the
+thread that watches XenStore reads the state before the driver changes it, and compares it
+afterwards. The driver's page is freed then, as the backend connects to it. A driver is bound at
+Closed instead, and that thread, told of Initialising, makes the device anew and binds the driver.
 """
 
 import logging
@@ -96,14 +101,19 @@ def initialise(store: Store, device: Device, *, wary: bool = False) -> None:
             store.pause(LOOK)
 
 
+def kernel_resets() -> bool:
+    """Return True if this kernel makes devices anew whose state is set back."""
+    version = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return version is not None and (int(version[1]), int(version[2])) >= RESETS_SINCE
+
+
 def resets(device: Device, *, wary: bool = False) -> bool:
     """Return True if the kernel makes the device anew when its state is set back.
 
     `wary` goes by the device alone, not by the kernel's version.
     """
-    version = re.match(r"(\d+)\.(\d+)", os.uname().release)
-    does = version is not None and (int(version[1]), int(version[2])) >= RESETS_SINCE
-    return (does or wary) and device.exists() and device.state() is not XenbusState.INITIALISING
+    differs = device.exists() and device.state() is not XenbusState.INITIALISING
+    return differs and (wary or kernel_resets())
 
 
 def give_back(store: Store, device: Device) -> None:
@@ -180,15 +190,30 @@ def _approach_driver(device: Device, frontend: Frontend, *, late: bool) -> None:
         _unbind(device)
     elif backend is XenbusState.CLOSING:
         frontend.set_state(XenbusState.CLOSED)
+    elif kernel_resets() and device.exists() and not resets(device):
+        _bind_at_closed(device, frontend, ours, backend)
     elif ours is not XenbusState.INITIALISING:
-        frontend.change(
-            {
-                **dict.fromkeys(nodes.FRONTENDS_OWN),
-                nodes.STATE: str(XenbusState.INITIALISING.value),
-            }
-        )
-    elif device.exists() and (backend is XenbusState.INIT_WAIT or late):
+        _clear(frontend, XenbusState.INITIALISING)
+    elif device.exists() and not kernel_resets() and (backend is XenbusState.INIT_WAIT or late):
         _bind(device)
+
+
+def _bind_at_closed(
+    device: Device, frontend: Frontend, ours: XenbusState, backend: XenbusState
+) -> None:
+    """Do the next step where binding at Initialising may lose the device."""
+    left = any(frontend.read(key) is not None for key in nodes.FRONTENDS_OWN)
+    if left or ours is not XenbusState.CLOSED:
+        _clear(frontend, XenbusState.CLOSED)
+        return
+    _bind(device)
+    if backend is XenbusState.CLOSED and device.driver() is not None:
+        frontend.set_state(XenbusState.INITIALISING)
+
+
+def _clear(frontend: Frontend, state: XenbusState) -> None:
+    """Remove what a frontend has written, and set its state."""
+    frontend.change({**dict.fromkeys(nodes.FRONTENDS_OWN), nodes.STATE: str(state.value)})
 
 
 def _bind(device: Device) -> None:
