@@ -66,10 +66,13 @@ class WorldStore(FakeStore):
     def __init__(self, world: World) -> None:
         super().__init__()
         self._world = world
+        self.fired = True
+        """A watch has something to tell that no `pause` has taken."""
 
     def change(self, changes: dict[str, str | None]) -> None:
         self._world.count()
         super().change(changes)
+        self.fired = True
 
     def list(self, path: str) -> list[str]:
         under = [node for node in self.nodes if node.startswith(f"{path}/")]
@@ -81,6 +84,7 @@ class WorldStore(FakeStore):
 
     def pause(self, timeout: float) -> None:
         self._world.pause(timeout)
+        self.fired = False
 
 
 class World:

@@ -39,6 +39,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         monkeypatch.setattr(autoprobe, change, counted(getattr(autoprobe, change)))
     monkeypatch.setattr(autoprobe, "RUN", tmp_path / "run")
     monkeypatch.setattr(kernel_driver.time, "monotonic", lambda: current[-1].now)
+    monkeypatch.setattr(kernel_driver.time, "sleep", lambda seconds: current[-1].pause(seconds))
 
     def build(**how: Any) -> World:
         version = "7.3.4-amd64" if how["resets"] else "6.1.0-56-amd64"
@@ -79,12 +80,15 @@ class Frontends:
             adopted=kept,
             initialise=lambda: kernel_driver.initialise(store, device),
         )
+        store.fired = True
         for _ in range(300):
-            if source.phase is not Phase.IDLE or kernel_driver.take(store, device):
-                source.step()
+            if store.fired:
+                store.fired = False
+                if source.phase is not Phase.IDLE or kernel_driver.take(store, device):
+                    source.step()
             if source.phase is Phase.CONNECTED:
                 return source
-            store.pause(kernel_driver.LOOK)
+            self.world.pause(kernel_driver.LOOK)
         raise AssertionError(f"not connected: {self.world.states()}")
 
     def end(self, source: RingSource) -> None:

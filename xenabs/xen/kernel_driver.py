@@ -45,7 +45,7 @@ APPEARANCE = 10.0
 REACTION = 3.0
 """Seconds given to a backend before the driver is bound without it, as the kernel does at boot."""
 
-LOOK = 0.1
+LOOK = 0.05
 """Seconds until the next look at sysfs, which has no events of its own."""
 
 OVER = (XenbusState.CLOSING, XenbusState.CLOSED)
@@ -98,7 +98,8 @@ def initialise(store: Store, device: Device, *, wary: bool = False) -> None:
                     f"the kernel does not make {device.name} anew: see dmesg, and reboot the guest "
                     "if it has no pointer"
                 )
-            store.pause(LOOK)
+            # Not `store.pause`: the watches that fire meanwhile are the caller's to hear.
+            time.sleep(LOOK)
 
 
 def kernel_resets() -> bool:
