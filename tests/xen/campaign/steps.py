@@ -185,15 +185,32 @@ def killed_and_stopped(stage: Stage, chance: random.Random) -> None:
         stage.systemctl("start")
 
 
-def given_back(stage: Stage, chance: random.Random) -> None:
-    with stage.stirring(chance, LEFT):
-        stage.systemctl("stop")
-        stage.guest.run(["xenabs", "release"])
+def require_the_kernels_pointer(stage: Stage) -> None:
+    """Raise Wrong if the kernel's driver does not move the pointer."""
     stage.pointer.fence()
     width, height = stage.pointer.screen
     there = [stage.pointer.move_and_read(width * i // 4, height * i // 4, LEFT) for i in (1, 3)]
     if there[0] == there[1]:
         raise Wrong(f"the kernel's driver does not move the pointer: it stays at {there[0]}")
+
+
+def given_back(stage: Stage, chance: random.Random) -> None:
+    with stage.stirring(chance, LEFT):
+        stage.systemctl("stop")
+        stage.guest.run(["xenabs", "release"])
+    require_the_kernels_pointer(stage)
+    stage.systemctl("start")
+
+
+def killed_as_it_ends(stage: Stage, chance: random.Random) -> None:
+    """Kill the daemon as it gives the device back: the guardian does that."""
+    with stage.stirring(chance, LEFT):
+        stage.systemctl("stop", "--no-block")
+        delay = chance.uniform(0, HANDSHAKE)
+        kill = f"sleep {delay}; systemctl kill -s KILL {UNIT} || true"
+        stage.guest.run(["sh", "-c", kill])
+        until_given_back(stage.guest)
+    require_the_kernels_pointer(stage)
     stage.systemctl("start")
 
 
@@ -267,6 +284,7 @@ STEPS: dict[str, Step] = {
     "stop, start": let_go(stopped),
     "kill, stop, start": let_go(killed_and_stopped),
     "release, start": let_go(given_back),
+    "killed as it ends, start": let_go(killed_as_it_ends),
     "detach, attach": let_go(reattached),
     "device model killed": let_go(backend_killed),
     "save, restore": let_go(restored),
