@@ -273,7 +273,7 @@ class Bed:
         if self.dom0.run(["test", "-e", initrd], check=False).returncode:
             self.dom0.put(found.initrd, initrd)
         configuration = f"{FILES_IN_DOM0}/{wanted.name}.cfg"
-        text = domain.configuration(wanted, state.host, disk, initrd)
+        text = domain.configuration(wanted, disk, initrd)
         self.dom0.run(["tee", configuration], stdin=text)
         self.dom0.run(["rm", "-f", _console_log(wanted.name)])
         create = ["sh", "-c", CREATE, "sh", disk, configuration]

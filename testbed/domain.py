@@ -41,8 +41,8 @@ class Wanted:
     options: tuple[str, ...] = ()
 
 
-def kernel_arguments(wanted: Wanted, host: str) -> str:
-    """Return the command line of a guest's kernel on a host of the suite ``host``."""
+def kernel_arguments(wanted: Wanted) -> str:
+    """Return the command line of a guest's kernel."""
     width, height = wanted.size
     words = [
         "console=hvc0",
@@ -61,16 +61,13 @@ def kernel_arguments(wanted: Wanted, host: str) -> str:
         words.append(f"xen_fbfront.video={mebibytes},{width},{height}")
     if not wanted.kernel_driver:
         words.append("testbed.xenabs")
-    if wanted.kind != "pv" and host in suites.OLD_HOSTS:
-        words.append(suites.find(wanted.suite).old_host_words)
+    if wanted.kind != "pv":
+        words += suites.find(wanted.suite).virtual_cpu_words.split()
     return " ".join([*words, *wanted.append.split()])
 
 
-def configuration(wanted: Wanted, host: str, disk: str, initrd: str) -> str:
-    """Return the file for xl create; ``disk`` and ``initrd`` are paths in dom0.
-
-    ``host`` is the suite of Xen and dom0.
-    """
+def configuration(wanted: Wanted, disk: str, initrd: str) -> str:
+    """Return the file for xl create; ``disk`` and ``initrd`` are paths in dom0."""
     # An HVM guest's emulated IDE disk cannot be read-only; the initrd mounts it so all the same.
     access = "rw" if wanted.kind == "hvm" else "ro"
     vnc = {"vnc": "1", "vnclisten": "0.0.0.0", "vncdisplay": "0", "vncpasswd": ""}
@@ -79,7 +76,7 @@ def configuration(wanted: Wanted, host: str, disk: str, initrd: str) -> str:
         f'type="{wanted.kind}"',
         f'kernel="{MOUNTED}/{KERNELS[wanted.kind]}"',
         f'ramdisk="{initrd}"',
-        f'extra="{kernel_arguments(wanted, host)}"',
+        f'extra="{kernel_arguments(wanted)}"',
         f"memory={wanted.memory}",
         f"vcpus={wanted.vcpus}",
         f"disk=['format=raw,vdev=xvda,access={access},script=block-testbed,target={disk}']",

@@ -14,7 +14,6 @@ from testbed.domain import Wanted
 class HostImages:
     """Files for the outer QEMU: hypervisor, dom0's kernel, initrd and disk; the key to log in."""
 
-    suite: str
     xen: Path
     kernel: Path
     initrd: Path
@@ -50,7 +49,6 @@ def obtain_host(name: str = suites.DEFAULT, thorough: bool = False) -> HostImage
         disk = disks.obtain_dom0(suite, parts, thorough)
         xen = hypervisor.obtain(suite, thorough)
     return HostImages(
-        suite=name,
         xen=xen / hypervisor.XEN,
         kernel=parts.kernel / kernels.KERNEL_ELF,
         initrd=disk / disks.INITRD,

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from testbed import cache, suites
+from testbed import cache
 from testbed.errors import BedError, last_lines
 from testbed.host import find_command
 from testbed.images import HostImages
@@ -66,8 +66,6 @@ class Running:
     key: str
     #: what was asked of the present guest, see testbed.domain.Wanted
     guest: dict[str, object] | None = None
-    #: the suite of Xen and dom0
-    host: str = suites.DEFAULT
     #: guests' disk images that were plugged in, and their SCSI targets
     disks: dict[str, int] = field(default_factory=dict)
 
@@ -194,8 +192,7 @@ def start(directory: Path, images: HostImages) -> Running:
     if started is None:
         said = (directory / QEMU_OUTPUT).read_text(errors="replace")
         raise BedError("QEMU ended as soon as it was started.", {"qemu": last_lines(said)})
-    made, key = made_of(images), str(images.key)
-    running = Running(process.pid, started, ports, made, key, host=images.suite)
+    running = Running(process.pid, started, ports, made_of(images), str(images.key))
     running.save(directory)
     return running
 

@@ -27,9 +27,10 @@ class Suite:
     merge_usr: bool = False
     #: its package lists may be past the date until which they are valid
     rolling: bool = False
-    #: words for a PVH or HVM guest's kernel on Xen 4.17 under TCG. Later kernels believe there
-    #: in protection keys, and die on a signal's frame; in XSAVE, and die when AVX is used.
-    old_host_words: str = ""
+    #: words for a PVH or HVM guest's kernel, which sees what TCG's CPU has. Kernels since Debian 13
+    #: believe there in protection keys and, on Xen 4.17, die on a signal's frame. They warn of the
+    #: size of XSAVE's area, and programs that use AVX die of invalid instructions.
+    virtual_cpu_words: str = ""
 
 
 BOOKWORM = Suite(
@@ -48,7 +49,7 @@ TRIXIE = Suite(
     version_suffix="+deb13",
     archive=("trixie", "trixie-updates", "trixie-backports"),
     security=("trixie-security",),
-    old_host_words="clearcpuid=pku noxsave",
+    virtual_cpu_words="clearcpuid=pku noxsave",
 )
 TRIXIE_BACKPORTS = Suite(
     name="trixie-backports",
@@ -57,7 +58,7 @@ TRIXIE_BACKPORTS = Suite(
     version_suffix="+deb13",
     archive=TRIXIE.archive,
     security=TRIXIE.security,
-    old_host_words=TRIXIE.old_host_words,
+    virtual_cpu_words=TRIXIE.virtual_cpu_words,
 )
 SID = Suite(
     name="sid",
@@ -66,13 +67,11 @@ SID = Suite(
     version_suffix="+sid",
     archive=("sid",),
     rolling=True,
-    old_host_words=TRIXIE.old_host_words,
+    virtual_cpu_words=TRIXIE.virtual_cpu_words,
 )
 SUITES = {suite.name: suite for suite in (BOOKWORM, TRIXIE, TRIXIE_BACKPORTS, SID)}
 #: those that Xen and dom0 can be of
 HOSTS = ("bookworm", "trixie", "sid")
-#: hosts whose Xen needs `Suite.old_host_words`
-OLD_HOSTS = ("bookworm",)
 DEFAULT = "bookworm"
 
 

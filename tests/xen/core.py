@@ -117,7 +117,10 @@ def test_kill_9(guest: Guest, window: Pointer, vnc: Rfb) -> None:
     window.fence()
     seen = clicks(window, 0)
     turned = [(4, down, place) for place in places for down in (True, False)]
-    assert seen == turned, f"of {len(turned)} events after kill -9 these arrive: {seen}"
+    right = len([event for event in seen if event in turned])
+    assert seen == turned, (
+        f"after kill -9, {right} of {len(turned)} events arrive as they were made"
+    )
     require_no_harm(guest)
 
 
