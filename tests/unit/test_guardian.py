@@ -301,6 +301,21 @@ def test_the_release_of_the_device_closes_at_once(left: Left) -> None:
     assert left.hooks == ["recover", "give back at 6", "recover"]
 
 
+def test_a_guardian_killed_before_it_gave_the_device_back_has_the_next_one_do_that(
+    left: Left, kept: Kept
+) -> None:
+    heir = Keeper(FRONTEND, {"owed": kept.fd}, ServiceManager(), give_back=left._give_back)
+    with left.call() as daemon:
+        thread = threading.Thread(target=heir.guard, args=[left.listener], daemon=True)
+        thread.start()
+        left.threads.append(thread)
+        # It is nothing to a daemon, which may fail to serve.
+        assert protocol.receive(daemon) == (["kept"], [])
+    thread.join(10)
+    assert left.hooks == ["give back at 4"]
+    assert kept.closes()
+
+
 def test_a_device_that_another_process_has_is_looked_at_until_it_is_given_back(left: Left) -> None:
     left.elsewhere = 2
     left.keeper.guard(left.listener)

@@ -28,6 +28,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 ANSWER = 20.0
 """Seconds that a daemon has to take an answer off its line."""
 
+OWED = "owed"
+"""The name of a descriptor that stands for a device which is still to be given back: it has the
+next guardian do that, if this one is killed."""
+
 HELD = "held."
 """What the name of a descriptor begins with that is held until the guest ends."""
 
@@ -95,7 +99,8 @@ class Keeper:
         # A daemon may die as soon as it has called; one that takes no answer is as good as dead.
         with daemon, contextlib.suppress(ConnectionError, TimeoutError):
             daemon.settimeout(ANSWER)
-            protocol.send(daemon, [protocol.KEPT, *self._kept], list(self._kept.values()))
+            given = {name: fd for name, fd in self._kept.items() if name != OWED}
+            protocol.send(daemon, [protocol.KEPT, *given], list(given.values()))
             while _says_something(daemon, listener):
                 words, fds = protocol.receive(daemon)
                 answer = self._obey(words, fds, daemon)
@@ -125,6 +130,8 @@ class Keeper:
                 self._forget(name)
             case [protocol.HOLD, name] if name in self._kept:
                 self._hold(name)
+            case [protocol.SERVING] if OWED in self._kept:
+                self._forget(OWED)
             case [protocol.CLOSE]:
                 try:
                     return protocol.DONE if self._close_connection(daemon) else None
@@ -167,7 +174,10 @@ class Keeper:
     def _hand_back(self, listener: socket.socket) -> None:
         """Give the device to the kernel's driver, unless a daemon calls."""
         for pause in _pauses():
-            if self._try(self._give_back) or _calls(listener, pause):
+            if self._try(self._give_back):
+                self._forget(OWED)
+                return
+            if _calls(listener, pause):
                 return
 
     def _close_connection(self, caller: socket.socket) -> bool:
@@ -184,7 +194,9 @@ class Keeper:
         shared = {name.split(".")[0]: name for name in self._kept}
         if GRANT in shared and not self._lead_to_closed(shared.get(CHANNEL), caller):
             return False
-        for name in list(self._kept):
+        if OWED not in self._kept:
+            self._keep(OWED, os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+        for name in self._kept.keys() - {OWED}:
             self._forget(name)
         return True
 
