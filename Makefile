@@ -28,7 +28,7 @@ help:
 	@echo "make demo   boot real Xen, measure the kernel's driver and xenabs, save demo.png"
 	@echo "make acceleration-picture   move a mouse in a guest, and draw docs/acceleration.png of it"
 	@echo "make test   run every test: unit, x11 and real Xen"
-	@echo "make soak   the fault campaign (SOAK_MINUTES, SOAK_GUEST=pv or pvh, SOAK_SEED)"
+	@echo "make soak   the fault campaign (SOAK_MINUTES, SOAK_GUEST=pv or pvh, SOAK_SUITE, SOAK_SEED)"
 	@echo "make matrix the core of the tests for each guest of docs/tried.md (SUITES, KINDS, SIZES, HOST)"
 	@echo "make deb    build the Debian package into dist/ (SUITE=trixie: for another Debian than this)"
 	@echo "make lint   ruff and mypy"

@@ -19,7 +19,7 @@ from testbed.rfb import Rfb
 from testbed.service import UNIT
 
 SIZE = (1280, 800)
-MEMORY = 256
+MEMORY = 384
 """MiB of the guest: all of it is written to a file at each save."""
 
 POINTS = 3
