@@ -11,6 +11,9 @@ from xenabs.xen.bus import Device
 if TYPE_CHECKING:
     from xenabs.sources.ring import RingSource
 
+OURS = "xenabs"
+"""What stands for the driver of a device that no driver of the kernel has."""
+
 FEATURES = (nodes.FEATURE_ABS_POINTER, nodes.FEATURE_RAW_POINTER)
 
 
@@ -22,7 +25,7 @@ def of_daemon(device: Device, source: "RingSource", why: str) -> dict[str, Any]:
     frontend = source.frontend
     return {
         "device": device.name,
-        "driver": "xenabs",
+        "driver": device.driver() or OURS,
         "pid": os.getpid(),
         "version": __version__,
         "source": "ring",
@@ -59,7 +62,9 @@ def known() -> list[dict[str, Any]]:
 
 
 def summary(state: dict[str, Any]) -> str:
-    """One line about a device that has a daemon."""
+    """Return one line about a device that has a daemon."""
+    if state["driver"] != OURS:
+        return f"waiting: the kernel's driver has it, backend {state['backend']['state']}"
     return f"{state['source']}, backend {state['backend']['state']}"
 
 
@@ -82,9 +87,17 @@ def describe(state: dict[str, Any]) -> list[str]:
     if state.get("scale") not in (None, state["screen"]):
         screen += ", scaled by {} x {}".format(*state["scale"])
     backend = state["backend"]
+    waits = []
+    if state["driver"] != OURS:
+        waits.append("  waits        the kernel's driver has it until the backend connects")
     return [
         f"{state['device']}: xenabs {state['version']}, process {state['pid']}",
         f"  source       {state['source']} ({state['why']})",
+        *(
+            ["  waits        the kernel's driver has it until the backend connects"]
+            if waits
+            else []
+        ),
         f"  backend      {backend['state']}, {backend['path']}",
         f"  features     {', '.join(backend['features']) or 'none'}",
         f"  frontend     {state['frontend']['state']}, {state['frontend']['path']}",
