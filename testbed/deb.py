@@ -16,7 +16,10 @@ from testbed.suites import Suite
 
 #: the files that the package's installation has made or changed in the tree
 LAYER = "layer.tar"
+#: that of a make which calls us has its variables, such as SUITE
+MAKE_ENVIRONMENT = {"MAKEFLAGS": "", "MAKELEVEL": ""}
 ENVIRONMENT = {
+    **MAKE_ENVIRONMENT,
     "DEBIAN_FRONTEND": "noninteractive",
     "LC_ALL": "C.UTF-8",
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -29,7 +32,8 @@ SOURCES_THERE, DIST_THERE = "/srv/xenabs", "/srv/dist"
 
 
 def _make(*words: str | Path) -> str:
-    return call(["make", "--silent", "-C", CHECKOUT, *words], problem=PROBLEM).decode()
+    argv = ["make", "--silent", "-C", CHECKOUT, *words]
+    return call(argv, env=MAKE_ENVIRONMENT, problem=PROBLEM).decode()
 
 
 def _sources() -> tuple[str, ...]:
