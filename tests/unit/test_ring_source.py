@@ -399,3 +399,64 @@ def test_a_backend_that_is_no_domain_is_refused_in_a_sentence(text: str) -> None
     with pytest.raises(XenabsError, match="backend-id"):
         guest.rest()
     assert guest.shares == []
+
+
+def test_features_that_come_late_are_used_after_one_more_connection() -> None:
+    guest = Guest({})
+    guest.backend.start()
+    guest.rest()
+    assert guest.states() == ("4", "4")
+    assert guest.store.read(f"{FRONTEND}/request-abs-pointer") is None
+    guest.store.nodes |= {f"{BACKEND}/{feature}": text for feature, text in OFFERED.items()}
+    guest.backend.features = OFFERED
+    guest.rest()
+    assert guest.states() == ("4", "4")
+    assert guest.store.read(f"{FRONTEND}/request-raw-pointer") == "1"
+    assert guest.source.connections == 2
+
+
+def test_a_backend_whose_features_come_and_go_is_not_followed_for_ever() -> None:
+    guest = Guest({})
+    guest.backend.start()
+    for _ in range(10):
+        guest.rest()
+        guest.store.nodes[f"{BACKEND}/feature-abs-pointer"] = "1"
+        guest.source.step()
+        guest.store.nodes[f"{BACKEND}/feature-abs-pointer"] = "0"
+    guest.rest()
+    assert guest.source.connections <= 4
+
+
+def test_after_our_closing_of_a_connection_initwait_is_closed_too(connected: Guest) -> None:
+    connected.source.close()
+    connected.store.nodes[f"{BACKEND}/state"] = "2"  # as libxenbe's backends rest
+    connected.source.step()
+    assert connected.source.phase is Phase.CLOSED
+    assert connected.source.released
+
+
+def test_a_share_published_across_a_restore_is_closed_before_it_is_given_up() -> None:
+    guest = Guest()
+    guest.backend.start()
+
+    def restore(path: str) -> None:
+        if path == f"{FRONTEND}/state" and guest.store.nodes[path] == "3":
+            guest.store.nodes["domid"] = "2"
+
+    guest.store.changed = restore
+    guest.source.step()
+    guest.source.step()
+    assert guest.shares[0].open
+    guest.store.changed = lambda path: None
+    guest.rest()
+    assert guest.shares[0].abandoned
+    assert guest.states() == ("4", "4")
+    assert guest.shares[-1].domain == "2"
+
+
+def test_the_event_channel_of_a_process_that_died_may_fire_again(connected: Guest) -> None:
+    share = connected.shares[0]
+    assert not share.unmasked
+    connected.start(adopted=share)
+    connected.rest()
+    assert share.unmasked
